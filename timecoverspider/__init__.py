@@ -1,0 +1,1 @@
+"""A Scrapy project that collects the covers of TIME magazine's archive."""
