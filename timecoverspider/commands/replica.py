@@ -1,0 +1,75 @@
+"""``scrapy replica``: the embedded archive, for any client."""
+
+import argparse
+import asyncio
+import signal
+import sys
+
+from scrapy.commands import ScrapyCommand
+from scrapy.exceptions import UsageError
+
+from timecoverspider.replica.calendar import issue_dates
+from timecoverspider.replica.server import make_app, serve
+
+_GREETING = """\
+The replica of the TIME cover archive, {issues:,} issues, answers as a proxy at {address} until Ctrl-C:
+
+  http_proxy={address} curl "http://search.time.com/results.html?N=46&Ns=p_date_range|1"
+  http_proxy={address} wget http://img.timeinc.net/time/magazine/archive/covers/2014/1101140310_600.jpg
+  chromium --proxy-server={address} http://content.time.com/time/covers/0,16641,20140310,00.html
+  http_proxy={address} scrapy crawl pyimagesearch-cover-spider -s ARCHIVE=live -s DOWNLOAD_DELAY=0
+
+Its pictures are drawn, they are not TIME's."""
+
+
+async def _serve(issues: int | None, latency: float, port: int) -> None:
+    days = issue_dates(issues)
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with serve(make_app(days, latency), port) as address:
+        print(_GREETING.format(issues=len(days), address=address), flush=True)
+        await stopped.wait()
+
+
+class Command(ScrapyCommand):
+    """Serve the replica until Ctrl-C."""
+
+    requires_crawler_process = False
+
+    def syntax(self) -> str:
+        return "[options]"
+
+    def short_desc(self) -> str:
+        return "Serve the replica of the TIME cover archive"
+
+    def long_desc(self) -> str:
+        return (
+            "Serve the replica of the TIME cover archive on 127.0.0.1, as a proxy for its three hosts, "
+            "until Ctrl-C. Any client that knows http_proxy can use it; scrapy crawl starts its own."
+        )
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        super().add_options(parser)
+        parser.add_argument("--port", type=int, default=0, metavar="N", help="port to listen on (default: a free one)")
+        parser.add_argument(
+            "--latency", type=float, default=0, metavar="MS", help="milliseconds that each answer takes longer"
+        )
+        parser.add_argument(
+            "--issues",
+            type=int,
+            metavar="N",
+            help="size of the archive (default: 4763, the real one's); a smaller one has the newest issues, "
+            "a larger one goes on before 1923, week by week and, beyond 105,056, day by day",
+        )
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        if args or opts.latency < 0 or not 0 <= opts.port < 2**16 or (opts.issues is not None and opts.issues < 1):
+            raise UsageError("--port is 0 to 65535, --latency 0 or more, --issues 1 or more, and nothing else")
+        try:
+            asyncio.run(_serve(opts.issues, opts.latency / 1000, opts.port))
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        except OSError as error:
+            print(f"scrapy replica: cannot listen on port {opts.port}: {error.strerror}", file=sys.stderr)
+            self.exitcode = 1

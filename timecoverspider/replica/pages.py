@@ -1,0 +1,137 @@
+"""The archive's pages as HTML, each a pure function of dates."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from html import escape
+
+from timecoverspider.replica.titles import issue_title
+
+SEARCH, CONTENT, PICTURES = "search.time.com", "content.time.com", "img.timeinc.net"
+PAGE_SIZE = 15  # covers a listing page
+ROBOTS_TXT = "User-agent: *\nDisallow: /time/subscriber/\nDisallow: /search/advanced.html\n"
+
+US_EDITION = "46 30"
+# The values of N=, of which the replica holds only the first one's issues.
+_EDITIONS = {
+    US_EDITION: "TIME U.S.",
+    "46 31": "TIME Europe",
+    "46 32": "TIME Asia",
+    "46 33": "TIME South Pacific",
+}
+# June and July stand in full, as the archive had them.
+_MONTHS = "Jan. Feb. Mar. Apr. May June July Aug. Sep. Oct. Nov. Dec.".split()
+_FIRST_LARGE_PICTURE = date(2012, 1, 9)
+# What the archive added to the links of its facets.
+_SESSION = "sid=150424A4D8E2&internalid=endeca_dimension"
+
+
+def _digits(day: date) -> str:
+    return day.isoformat().replace("-", "")
+
+
+def cover_url(day: date) -> str:
+    """The address of an issue's cover page."""
+    return f"http://{CONTENT}/time/covers/0,16641,{_digits(day)},00.html"
+
+
+def picture_width(day: date) -> int:
+    """The width in pixels, 400 or 600, of the picture that the archive has of an issue."""
+    return 600 if day >= _FIRST_LARGE_PICTURE else 400
+
+
+def picture_url(day: date) -> str:
+    """The address of an issue's picture."""
+    year, month_day = _digits(day)[:4], _digits(day)[2:]
+    return f"http://{PICTURES}/time/magazine/archive/covers/{year}/1101{month_day}_{picture_width(day)}.jpg"
+
+
+def listing_url(edition: str = US_EDITION, offset: int = 0, between: tuple[date, date] | None = None) -> str:
+    """The address of a listing page: the covers of an edition from an offset on, newest first."""
+    dates = f"&Nf=p_date_range|BTWN+{'+'.join(map(_digits, between))}" if between else ""
+    start = f"&No={offset}" if offset else ""
+    return f"http://{SEARCH}/results.html?N={edition.replace(' ', '+')}&Ns=p_date_range|1{dates}&Nty=1{start}"
+
+
+def _link(url: str, text: str) -> str:
+    return f'<a href="{escape(url)}">{escape(text, quote=False)}</a>'
+
+
+def _page(title: str, body: Iterable[str]) -> str:
+    lines = "\n".join(body)
+    return (
+        f'<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n</head>\n'
+        f"<body>\n{lines}\n</body>\n</html>\n"
+    )
+
+
+def index_page(issues: int) -> str:
+    """The archive's entry: a facet for each of the four editions, the U.S. one with its number of issues."""
+    counts = {US_EDITION: issues}
+    facets = (
+        f"<li>{_link(f'{listing_url(edition)}&{_SESSION}', f'{name} ({counts.get(edition, 0)})')}</li>"
+        for edition, name in _EDITIONS.items()
+    )
+    return _page(
+        "TIME Cover Search",
+        [
+            "<h1>TIME Cover Search</h1>",
+            '<div class="refineCol">',
+            "<h4>Edition</h4>",
+            "<ul>",
+            *facets,
+            "</ul>",
+            "</div>",
+        ],
+    )
+
+
+def _cover_entry(day: date) -> str:
+    title = escape(issue_title(day), quote=False)
+    return (
+        f'<li class="cover">\n<h3>{title}</h3>\n<p>{_MONTHS[day.month - 1]} {day.day}, {day.year:04}</p>\n'
+        f"<p>{_link(cover_url(day), 'Large Cover')} | {_link(cover_url(day) + '#buy', 'Buy a Reprint')}</p>\n</li>"
+    )
+
+
+def listing_page(
+    days: Sequence[date], edition: str = US_EDITION, offset: int = 0, between: tuple[date, date] | None = None
+) -> str:
+    """A page of 15 covers.
+
+    *days* are all issues that were asked for, newest first, and *offset* is the number of them
+    before this page. Neither the first nor the last page has a link beyond its end.
+    """
+    shown = days[offset : offset + PAGE_SIZE]
+    steps = [("Previous", offset - PAGE_SIZE), ("Next", offset + PAGE_SIZE)]
+    pages = " ".join(
+        _link(listing_url(edition, start, between), text) for text, start in steps if 0 <= start < len(days)
+    )
+    first = offset + 1 if shown else 0
+    return _page(
+        f"{_EDITIONS.get(edition, 'TIME')} covers",
+        [
+            f"<h1>{_EDITIONS.get(edition, 'TIME')}: {first}-{offset + len(shown)} of {len(days)} covers</h1>",
+            "<ul>",
+            *map(_cover_entry, shown),
+            "</ul>",
+            f'<div class="pages">{pages}</div>',
+        ],
+    )
+
+
+def cover_page(day: date) -> str:
+    """The page of one issue, with its title, date and picture."""
+    title = escape(issue_title(day), quote=False)
+    year = _link(listing_url(between=(date(day.year, 1, 1), date(day.year, 12, 31))), f"{day.year:04}")
+    return _page(
+        f"TIME Magazine Cover: {issue_title(day).strip()}",
+        [
+            '<article class="art-cover-photo">',
+            f'<figure><a href="#"><img src="{picture_url(day)}" alt="{escape(issue_title(day).strip())}"></a></figure>',
+            "</article>",
+            '<aside class="content-main-aside">',
+            f"<h1>{title}<time>{_MONTHS[day.month - 1]} {day.day}, {year}</time></h1>",
+            f"<p>{_link(listing_url(), 'All covers')}</p>",
+            "</aside>",
+        ],
+    )

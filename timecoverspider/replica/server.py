@@ -1,0 +1,159 @@
+"""The replica as an HTTP/1.1 server on loopback, which answers for three hosts as a forward proxy does."""
+
+import asyncio
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, time
+from hashlib import sha256
+
+import PIL
+from aiohttp import ETag, web
+
+from timecoverspider.replica import pages
+from timecoverspider.replica.calendar import issue_dates
+from timecoverspider.replica.pictures import draw_cover
+
+_COVER = re.compile(r"/time/covers/0,16641,(\d{4})(\d\d)(\d\d),00\.html", re.ASCII)
+_PICTURE = re.compile(r"/time/magazine/archive/covers/(\d{4})/1101\d\d(\d\d)(\d\d)_\d00\.jpg", re.ASCII)
+_RANGE = re.compile(r"p_date_range\|BTWN (\d{4})(\d\d)(\d\d) (\d{4})(\d\d)(\d\d)", re.ASCII)
+_HELP = """\
+This is the replica of the TIME cover archive. It stands in for {hosts}
+and is asked as a proxy is, for instance:
+
+http_proxy=http://{address} curl "http://search.time.com/results.html?N=46&Ns=p_date_range|1"
+"""
+
+
+def _date(year: str, month: str, day: str) -> date:
+    try:
+        return date(int(year), int(month), int(day))
+    except ValueError:
+        raise web.HTTPNotFound from None
+
+
+class _Archive:
+    """Answers every request for an archive that has issues of the given dates, newest first."""
+
+    def __init__(self, days: Sequence[date]) -> None:
+        self._days = days
+        self._oldest_first = days[::-1]
+        self._known = frozenset(days)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        match request.host.partition(":")[0].lower():
+            case pages.SEARCH | pages.CONTENT | pages.PICTURES if request.path == "/robots.txt":
+                return web.Response(text=pages.ROBOTS_TXT)
+            case pages.SEARCH:
+                return self._listing(request)
+            case pages.CONTENT:
+                day = self._issue(_COVER, request.path)
+                return _page(request, pages.cover_page(day), day)
+            case pages.PICTURES:
+                return await self._picture(request)
+        hosts = f"{pages.SEARCH}, {pages.CONTENT} and {pages.PICTURES}"
+        raise web.HTTPNotFound(text=_HELP.format(hosts=hosts, address=request.host))
+
+    def _listing(self, request: web.Request) -> web.Response:
+        edition, offset = request.query.get("N", ""), request.query.get("No", "0")
+        if request.path != "/results.html" or not edition or not offset.isdecimal():
+            raise web.HTTPNotFound
+        updated = self._days[0] if self._days else date.min
+        if edition == "46":
+            return _page(request, pages.index_page(len(self._days)), updated)
+        days, between = self._days if edition == pages.US_EDITION else [], None
+        if asked := _RANGE.fullmatch(request.query.get("Nf", "")):
+            between = _date(*asked.groups()[:3]), _date(*asked.groups()[3:])
+            days = self._between(*between)
+        return _page(request, pages.listing_page(days, edition, int(offset), between), updated)
+
+    def _between(self, first: date, last: date) -> Sequence[date]:
+        start, stop = bisect_left(self._oldest_first, first), bisect_right(self._oldest_first, last)
+        return self._oldest_first[start:stop][::-1]
+
+    def _issue(self, pattern: re.Pattern[str], path: str) -> date:
+        found = pattern.fullmatch(path)
+        day = _date(*found.groups()) if found else None
+        if day is None or day not in self._known:
+            raise web.HTTPNotFound
+        return day
+
+    async def _picture(self, request: web.Request) -> web.Response:
+        day = self._issue(_PICTURE, request.path)
+        if not pages.picture_url(day).endswith(request.path):
+            raise web.HTTPNotFound  # the archive has each picture in one size
+        # The bytes follow from the address and from the program that draws and compresses them.
+        etag = _digest(f"{request.path} {PIL.__version__}".encode())
+        if not_modified := _not_modified(request, etag, day):
+            return not_modified
+        picture = draw_cover(day, pages.picture_width(day))
+        return _validated(web.Response(body=picture, content_type="image/jpeg"), etag, day)
+
+
+def _digest(content: bytes) -> str:
+    return sha256(content).hexdigest()[:20]
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _validated(response: web.Response, etag: str, updated: date) -> web.Response:
+    response.etag = ETag(etag)
+    response.last_modified = _midnight(updated)
+    return response
+
+
+def _not_modified(request: web.Request, etag: str, updated: date) -> web.Response | None:
+    """The 304 where the client's copy is the current one; an entity tag goes before a date (RFC 9110, 13.2.2)."""
+    if request.if_none_match is not None:
+        current = any(tag.value in (etag, "*") for tag in request.if_none_match)
+    else:
+        since = request.if_modified_since
+        current = since is not None and _midnight(updated) <= since
+    return _validated(web.Response(status=304), etag, updated) if current else None
+
+
+def _page(request: web.Request, text: str, updated: date) -> web.Response:
+    etag = _digest(text.encode())
+    if not_modified := _not_modified(request, etag, updated):
+        return not_modified
+    response = web.Response(text=text, content_type="text/html", charset="utf-8", headers={"Vary": "Accept-Encoding"})
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        response.enable_compression(web.ContentCoding.gzip)
+    return _validated(response, etag, updated)
+
+
+def make_app(days: Sequence[date] | None = None, latency: float = 0) -> web.Application:
+    """The replica as an aiohttp application.
+
+    *days* are the dates of its issues, newest first, by default the archive's 4,763. *latency* is
+    the time in seconds that each answer takes longer.
+    """
+    archive = _Archive(issue_dates() if days is None else days)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(latency)
+        return await archive.answer(request)
+
+    app = web.Application()
+    app.router.add_route("GET", "/{path:.*}", answer)
+    app.router.add_route("HEAD", "/{path:.*}", answer)
+    return app
+
+
+@asynccontextmanager
+async def serve(app: web.Application, port: int = 0) -> AsyncIterator[str]:
+    """Serve *app* on 127.0.0.1 while the context lasts, and give its address, e.g. ``http://127.0.0.1:8080``.
+
+    Port 0 takes a free one. Raises OSError where the port is taken.
+    """
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        host, port, *_ = runner.addresses[0]
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
