@@ -1,0 +1,34 @@
+"""What has to be settled before a crawler is made."""
+
+import sys
+from typing import Any
+
+from scrapy.settings import BaseSettings
+
+# Nobody should be hurt. Each can be overridden with -s, and AutoThrottle only ever goes slower.
+_LIVE: dict[str, Any] = {
+    "AUTOTHROTTLE_ENABLED": True,
+    "AUTOTHROTTLE_TARGET_CONCURRENCY": 1.0,
+    "CONCURRENT_REQUESTS_PER_DOMAIN": 2,
+    "DOWNLOAD_DELAY": 1.0,
+}
+_REPLICA: dict[str, Any] = {
+    # Just before HttpProxyMiddleware (750), which obeys it.
+    "DOWNLOADER_MIDDLEWARES": {"timecoverspider.middlewares.ReplicaMiddleware": 740},
+}
+
+
+class ArchiveAddon:
+    """Points all commands at the archive that the setting ARCHIVE names: ``replica`` or ``live``."""
+
+    @classmethod
+    def update_pre_crawler_settings(cls, settings: BaseSettings) -> None:
+        """Set what that archive needs, at a priority that -s overrides.
+
+        Ends the process with one line and exit status 2 where there is no such archive.
+        """
+        ways = {"replica": _REPLICA, "live": _LIVE}
+        if settings["ARCHIVE"] not in ways:
+            print(f"scrapy: error: ARCHIVE must be replica or live, not {settings['ARCHIVE']!r}", file=sys.stderr)
+            raise SystemExit(2)
+        settings.setdict(ways[settings["ARCHIVE"]], priority="addon")

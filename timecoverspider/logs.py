@@ -1,0 +1,91 @@
+"""What the log says: one line for each thing that happened, and nothing for those that need no line."""
+
+import logging
+from typing import Any, Self
+
+from scrapy import Request, Spider
+from scrapy.crawler import Crawler
+from scrapy.exceptions import (
+    CannotResolveHostError,
+    DownloadCancelledError,
+    DownloadConnectionRefusedError,
+    DownloadFailedError,
+    DownloadTimeoutError,
+    ResponseDataLossError,
+    UnsupportedURLSchemeError,
+)
+from scrapy.http import Response
+from scrapy.logformatter import LogFormatter, LogFormatterResult
+from scrapy.pipelines.media import FileException
+from scrapy.settings import BaseSettings
+
+# What Scrapy lists when it starts and ends, and that its aiohttp handler is young. What else that
+# module warns of ends in an error as well.
+_CHATTER = (
+    "addons",
+    "core.downloader.handlers._base_streaming",
+    "crawler",
+    "middleware",
+    "statscollectors",
+    "utils.log",
+)
+# Whose log lines come with a traceback, whatever happened.
+_TRACING = ("core.scraper", "downloadermiddlewares.robotstxt")
+# Where the message says it all.
+_CAUSE_KNOWN = (
+    CannotResolveHostError,
+    DownloadCancelledError,
+    DownloadConnectionRefusedError,
+    DownloadFailedError,
+    DownloadTimeoutError,
+    ResponseDataLossError,
+    UnsupportedURLSchemeError,
+)
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    if record.exc_info and isinstance(record.exc_info[1], _CAUSE_KNOWN):
+        record.exc_info = None
+    return True
+
+
+def _is_untold(record: logging.LogRecord) -> bool:
+    # CoverPipeline says which cover is missing and why.
+    return not (record.exc_info and isinstance(record.exc_info[1], FileException))
+
+
+def _is_error(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR
+
+
+class LogAddon:
+    """Keeps the log of every command to what a person wants to know; LOG_LEVEL=DEBUG shows the rest."""
+
+    @classmethod
+    def update_pre_crawler_settings(cls, settings: BaseSettings) -> None:
+        for name in _TRACING:
+            logging.getLogger(f"scrapy.{name}").addFilter(_without_traceback)
+        logging.getLogger("scrapy.pipelines.media").addFilter(_is_untold)
+        if settings["LOG_LEVEL"] != "DEBUG":
+            for name in _CHATTER:
+                logging.getLogger(f"scrapy.{name}").addFilter(_is_error)
+
+
+class CoverLogFormatter(LogFormatter):
+    """Scrapy's messages, without those that would only be made to be thrown away."""
+
+    def __init__(self, verbose: bool) -> None:
+        self._verbose = verbose
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        return cls(crawler.settings["LOG_LEVEL"] == "DEBUG")
+
+    def crawled(self, request: Request, response: Response, spider: Spider) -> LogFormatterResult | None:  # type: ignore[override]
+        return super().crawled(request, response, spider) if self._verbose else None
+
+    def scraped(self, item: Any, response: Any, spider: Spider) -> LogFormatterResult | None:  # type: ignore[override]
+        return super().scraped(item, response, spider) if self._verbose else None
+
+    def dropped(self, item: Any, exception: BaseException, response: Any, spider: Spider) -> LogFormatterResult:
+        return {"level": logging.ERROR, "msg": "Missing: %(exception)s", "args": {"exception": exception}}
