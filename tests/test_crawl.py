@@ -1,0 +1,298 @@
+"""The real thing: the command as a person types it, against the whole replica."""
+
+import hashlib
+import itertools
+import json
+import os
+import pty
+import re
+import subprocess
+import termios
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from conftest import PROJECT, SPIDER, Run, environment, run_scrapy, scrapy_command, serving
+from PIL import Image
+
+from timecoverspider.replica.calendar import issue_dates
+from timecoverspider.replica.pages import CONTENT, PICTURES, SEARCH, listing_url, picture_url, picture_width
+from timecoverspider.replica.pictures import draw_cover
+from timecoverspider.replica.server import make_app
+from timecoverspider.replica.titles import issue_title
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class Crawl:
+    """What a crawl of the whole replica left."""
+
+    folder: Path
+    log: str
+    records: list[dict[str, Any]]
+
+
+def store(folder: Path) -> list[str]:
+    return ["-s", f"FILES_STORE={folder / 'output'}"]
+
+
+FULL_SPEED = ["-s", "ARCHIVE=live", "-s", "DOWNLOAD_DELAY=0", "-s", "AUTOTHROTTLE_ENABLED=False"]
+
+
+def crawl_live(folder: Path, address: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Crawl a server of the test's own, as the live archive behind a proxy."""
+    command = ["crawl", SPIDER, "-o", "o.json", *store(folder), *FULL_SPEED, *arguments]
+    return run_scrapy(*command, cwd=folder, http_proxy=address)
+
+
+@pytest.fixture(scope="session")
+def crawl(tmp_path_factory: pytest.TempPathFactory) -> Crawl:
+    folder = tmp_path_factory.mktemp("crawl")
+    done = run_scrapy("crawl", SPIDER, "-o", "output.json", *store(folder), cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return Crawl(folder, done.stderr, json.loads((folder / "output.json").read_bytes()))
+
+
+@pytest.fixture(scope="session")
+def tutorial(tmp_path_factory: pytest.TempPathFactory) -> Crawl:
+    """The tutorial's stand-in with Scrapy's own pipeline and defaults, on the same replica."""
+    folder = tmp_path_factory.mktemp("tutorial")
+    with serving(make_app()) as address:
+        changes = {"PYTHONPATH": str(PROJECT / "tests" / "tutorial"), "SCRAPY_SETTINGS_MODULE": "tutorial.settings"}
+        done = run_scrapy(
+            *("crawl", SPIDER, "-o", "output.json", "-s", "LOG_LEVEL=INFO"),
+            cwd=folder, HOME=str(folder), http_proxy=address, **changes,
+        )  # fmt: skip
+    return Crawl(folder, done.stderr, json.loads((folder / "output.json").read_bytes()))
+
+
+def test_crawl_collects_every_issue(crawl: Crawl) -> None:
+    assert len(crawl.records) == 4763
+    by_day = {record["pubDate"]: record for record in crawl.records}
+    assert sorted(by_day, reverse=True) == [day.isoformat() for day in issue_dates()]
+    for day in issue_dates():
+        record = by_day[day.isoformat()]
+        assert list(record) == ["title", "pubDate", "file_urls", "files"]
+        assert record["title"] == " ".join(issue_title(day).split())
+        assert record["file_urls"] == [picture_url(day)]
+        [file] = record["files"]
+        assert list(file) == ["url", "path", "checksum"]
+        assert file["url"] == picture_url(day)
+
+
+def test_crawl_keeps_the_original_bytes_of_every_picture(crawl: Crawl) -> None:
+    for record in crawl.records:
+        [file] = record["files"]
+        path = crawl.folder / "output" / file["path"]
+        assert hashlib.md5(path.read_bytes()).hexdigest() == file["checksum"]
+        with Image.open(path) as picture:
+            picture.load()
+    assert len(list((crawl.folder / "output" / "full").iterdir())) == 4763
+    day = issue_dates()[2000]
+    [record] = [record for record in crawl.records if record["pubDate"] == day.isoformat()]
+    assert (crawl.folder / "output" / record["files"][0]["path"]).read_bytes() == draw_cover(day, picture_width(day))
+
+
+def test_crawl_gives_the_tutorials_sample_record(crawl: Crawl) -> None:
+    [sample] = [record for record in crawl.records if record["pubDate"] == "2014-01-13"]
+    assert sample["title"] == "2014: The Year Ahead"
+    url = "http://img.timeinc.net/time/magazine/archive/covers/2014/1101140113_600.jpg"
+    assert sample["file_urls"] == [url]
+    assert (sample["files"][0]["url"], sample["files"][0]["path"]) == (
+        url,
+        "full/78a2264fb6103aaf20ff13982a09cb182294709d.jpg",
+    )
+
+
+def test_feed_has_one_record_a_line_in_utf8(crawl: Crawl) -> None:
+    lines = (crawl.folder / "output.json").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 4763 + 2
+    assert any("Why Obama ♥ Reagan" in line for line in lines)
+
+
+def test_crawl_says_what_it_is_doing_and_closes_with_one_line(crawl: Crawl) -> None:
+    lines = crawl.log.splitlines()
+    assert sum("replica" in line and "drawn" in line for line in lines) == 1
+    assert re.search(r"4,763 covers in output\.json, 4,763 pictures in output/full: [\d,]+ requests, \d+ s$", lines[-1])
+    assert not [line for line in lines if "ERROR" in line or "WARNING" in line]
+
+
+def test_tutorial_loses_june_and_july_and_equals_ours_in_the_rest(crawl: Crawl, tutorial: Crawl) -> None:
+    assert len(tutorial.records) == 3969
+    raised = Counter(re.findall(r"^(\w+Error): ", tutorial.log, re.MULTILINE))
+    assert raised == {"ValueError": 794, "TypeError": 1}
+    ours = {record["pubDate"]: record for record in crawl.records}
+    for record in tutorial.records:
+        mine = ours.pop(record["pubDate"])
+        [theirs] = record["files"]
+        assert theirs.pop("status") == "downloaded"
+        assert {**record, "title": " ".join(record["title"].split())} == mine
+    assert {day[5:7] for day in ours} == {"06", "07"}
+
+
+def test_requests_in_flight_are_limited_for_each_host(tmp_path: Path) -> None:
+    flying: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+
+    @web.middleware
+    async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
+        host = request.url.host or ""
+        flying[host] += 1
+        most[host] = max(most[host], flying[host])
+        try:
+            return await handler(request)
+        finally:
+            flying[host] -= 1
+
+    app = make_app(issue_dates(150), latency=0.02)
+    app.middlewares.append(count)
+    with serving(app) as address:
+        done = crawl_live(tmp_path, address, "-s", "CONCURRENT_REQUESTS_PER_DOMAIN=8")
+    assert len(json.loads((tmp_path / "o.json").read_bytes())) == 150, done.stderr
+    assert (most[CONTENT], most[PICTURES]) == (8, 8)
+    assert most[SEARCH] <= 8
+
+
+def test_live_is_throttled_and_each_throttle_can_be_overridden(scrapy: Run) -> None:
+    names = ["DOWNLOAD_DELAY", "AUTOTHROTTLE_ENABLED", "CONCURRENT_REQUESTS_PER_DOMAIN", "HTTPPROXY_ENABLED"]
+    code = "[" + ", ".join(f"settings.get({name!r})" for name in names) + "]"
+
+    def shown(*arguments: str) -> str:
+        done = scrapy("shell", "--nolog", "-c", code, *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    assert shown() == "[0, False, 8, True]"
+    assert shown("-s", "ARCHIVE=live") == "[1.0, True, 2, True]"
+    changes = ["-s", "DOWNLOAD_DELAY=3", "-s", "AUTOTHROTTLE_ENABLED=0", "-s", "CONCURRENT_REQUESTS_PER_DOMAIN=1"]
+    assert shown("-s", "ARCHIVE=live", *changes) == "['3', '0', '1', True]"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["crawl", SPIDER], ["shell", "-c", "1"], ["fetch", "http://search.time.com/"], ["check"]]
+)
+def test_unknown_archive_is_one_line(scrapy: Run, arguments: list[str]) -> None:
+    done = scrapy(*arguments, "-s", "ARCHIVE=liv")
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == ["scrapy: error: ARCHIVE must be replica or live, not 'liv'"]
+
+
+def test_proxies_of_the_environment_do_not_lead_the_replica_astray(scrapy: Run) -> None:
+    done = scrapy(
+        "fetch", "--nolog", "http://search.time.com/robots.txt", http_proxy="http://127.0.0.1:9", no_proxy="*"
+    )
+    assert done.stdout.startswith("User-agent: *")
+
+
+def test_check_passes(scrapy: Run) -> None:
+    done = scrapy("check")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == "OK"
+    assert scrapy("check", "--list").stdout.split()[2::2] == ["parse", "parse_covers", "parse_page"]
+
+
+def test_parse_shows_the_record_of_a_cover(scrapy: Run) -> None:
+    url = "http://content.time.com/time/covers/0,16641,20140310,00.html"
+    done = scrapy("parse", "--nolog", "--nocolour", "--callback=parse_covers", url)
+    assert "'title': 'Code Red'" in done.stdout
+
+
+def test_view_opens_the_page_in_a_browser(scrapy: Run, tmp_path: Path) -> None:
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path / "opened"}\n')
+    browser.chmod(0o755)
+    done = scrapy("view", "http://content.time.com/time/covers/0,16641,20140310,00.html", BROWSER=str(browser))
+    assert done.returncode == 0, done.stderr
+    page = Path((tmp_path / "opened").read_text().strip().removeprefix("file://"))
+    assert "Code Red" in page.read_text()
+
+
+def test_shell_opens_a_local_page_too(scrapy: Run, tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text("<title>Kept</title>")
+    assert scrapy("shell", "--nolog", "./page.html", "-c", "response.css('title::text').get()").stdout.strip() == "Kept"
+
+
+def small(days: list[Any], **changed: str) -> web.Application:
+    """A small archive in which some paths get another page."""
+    app = make_app(days)
+
+    @web.middleware
+    async def change(request: web.Request, handler: Handler) -> web.StreamResponse:
+        page = changed.get(request.path_qs) or changed.get(request.path)
+        return web.Response(text=page, content_type="text/html") if page else await handler(request)
+
+    app.middlewares.append(change)
+    return app
+
+
+def test_next_to_a_page_already_seen_does_not_loop(tmp_path: Path) -> None:
+    visits = itertools.count()
+
+    @web.middleware
+    async def lead_back(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.query.get("No") != "15":
+            return await handler(request)
+        first = f"{listing_url()}&sid={next(visits)}&internalid=endeca_dimension"  # another one each time
+        return web.Response(text=f"<div class=pages><a href='{first}'>Next</a></div>", content_type="text/html")
+
+    app = make_app(issue_dates(16))
+    app.middlewares.append(lead_back)
+    with serving(app) as address:
+        done = crawl_live(tmp_path, address, "-s", "CLOSESPIDER_PAGECOUNT=100")
+    assert len(json.loads((tmp_path / "o.json").read_bytes())) == 15, done.stderr
+    assert next(visits) <= 2
+
+
+def test_a_cover_that_cannot_be_read_is_named_and_left_out(tmp_path: Path) -> None:
+    days = issue_dates(4)
+    url = "/time/covers/0,16641,20140303,00.html"
+    page = "<aside class=content-main-aside><h1>X <time>Mar. 3, <a>MMXIV</a></time></h1></aside>"
+    page += "<div class=art-cover-photo><figure><a><img src=http://img.timeinc.net/a.jpg></a></figure></div>"
+    gone = picture_url(days[2]).removeprefix("http://img.timeinc.net")
+    with serving(small(days, **{url: page, gone: ""} | {url: page})) as address:
+        done = crawl_live(tmp_path, address)
+    assert f"Cannot read <http://content.time.com{url}>: not a date: 'Mar. 3, MMXIV'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].endswith("s")
+    assert "3 covers in o.json, 3 pictures in output/full, 1 missing" in done.stderr.splitlines()[-1]
+
+
+def test_a_picture_elsewhere_is_not_fetched(tmp_path: Path) -> None:
+    days = issue_dates(2)
+    url = "/time/covers/0,16641,20140303,00.html"
+    page = "<aside class=content-main-aside><h1>X <time>Mar. 3, <a>2014</a></time></h1></aside>"
+    page += "<div class=art-cover-photo><figure><a><img src=http://elsewhere.example/a.jpg></a></figure></div>"
+    with serving(small(days, **{url: page})) as address:
+        done = crawl_live(tmp_path, address)
+    assert "<http://elsewhere.example/a.jpg>: Filtered offsite request" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(json.loads((tmp_path / "o.json").read_bytes())) == 1
+
+
+def test_a_terminal_gets_a_progress_bar(tmp_path: Path) -> None:
+    master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (24, 100))
+    command = scrapy_command("crawl", SPIDER, "-o", "o.json", *store(tmp_path), *FULL_SPEED)
+    shown = b""
+    with serving(make_app(issue_dates(60), latency=0.05)) as address:
+        with subprocess.Popen(command, cwd=tmp_path, env=environment(http_proxy=address), stderr=slave) as process:
+            os.close(slave)
+            while chunk := _read(master):
+                shown += chunk
+        assert process.returncode == 0
+    os.close(master)
+    assert re.search(rb"\d+/60 \[", shown)
+    assert b"60 covers in o.json" in shown.splitlines()[-1]
+    assert b"DEBUG" not in shown
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # how Linux says that the other end is closed
+        return b""
