@@ -1,0 +1,245 @@
+"""The data set that a crawl works on: its folder, its catalog, and how complete it is."""
+
+import asyncio
+import fcntl
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any, Self
+
+from scrapy import signals
+from scrapy.crawler import Crawler
+from scrapy.exceptions import NotConfigured
+from sqlalchemy import URL
+from sqlalchemy.exc import SQLAlchemyError
+from twisted.python.failure import Failure
+
+from timecoverspider.catalog import COMPLETE, Catalog, Cover, cause, now, set_aside_if_corrupt
+from timecoverspider.errors import DatasetError, LockedError
+from timecoverspider.items import MagazineCover
+from timecoverspider.stores import clear_incoming
+
+logger = logging.getLogger(__name__)
+
+_COMMIT_INTERVAL = 0.1  # seconds; a transaction for each cover would take as long as the rest of the crawl
+
+
+def _lock(folder: Path) -> int:
+    """Take the folder for this process until it ends, however it ends.
+
+    Raises LockedError where another process has it.
+    """
+    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.read(descriptor, 200).decode() or "another process"
+        os.close(descriptor)
+        raise LockedError(f"{folder} is in use by {holder}") from error
+    os.truncate(descriptor, 0)
+    os.write(descriptor, f"process {os.getpid()} since {now()}".encode())
+    return descriptor
+
+
+def _claim(folder: Path, archive: str) -> None:
+    """Remember which archive fills the folder; raises DatasetError where it was another one."""
+    mark = folder / ".archive"
+    filled_from = mark.read_text().strip() if mark.exists() else ""
+    if not filled_from:  # new, or killed in the middle of the next line
+        mark.write_text(f"{archive}\n")
+    elif filled_from != archive:
+        raise DatasetError(
+            f"{folder} holds the covers of ARCHIVE={filled_from}, which {archive} ones must not mix with: "
+            f"give another folder with -s FILES_STORE=…, or move this one away"
+        )
+
+
+class Dataset:
+    """The data set of one crawl: an extension that the other components get from the crawler.
+
+    Enabled by DATASET_ENABLED, which only ``scrapy crawl`` sets. Raises DatasetError when it cannot be opened.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+        self._settings = crawler.settings
+        self.folder = Path(self._settings["FILES_STORE"]).resolve()
+        #: Covers whose row and picture are here, by page URL.
+        self.known: set[str] = set()
+        #: Covers whose picture is gone or has another size, by page URL.
+        self.damaged: dict[str, Cover] = {}
+        #: Covers that were found but could not be had, by page URL, with the reason.
+        self.failed: dict[str, str] = {}
+        #: Covers whose pages have been asked for, by page URL, until they are here or have failed.
+        self.awaited: set[str] = set()
+        self.new = 0  # covers that were not here before
+        self.unreadable = ""  # why the archive could not be read
+        self.broken = ""  # why the crawl could not go on
+        self.walked_whole = False  # to the last listing page
+        self.walked_enough = False  # to where all the rest is known
+        self.signal = 0  # that asked the crawl to stop
+        self._unsaved: dict[str, Cover] = {}
+        self._next_write: asyncio.Future[None] | None = None
+        self._writing = asyncio.Lock()
+        self.catalog = self._open()
+        self.refresh = self._asked("refresh")
+        try:
+            self.may_stop_early = self._survey()
+            self._number = self.catalog.begin_crawl(self._settings["ARCHIVE"])
+        except SQLAlchemyError as error:
+            raise DatasetError(f"cannot use the catalog: {cause(error)}") from error
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, partial(self._interrupted, signal.getsignal(number)))
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        if not crawler.settings.getbool("DATASET_ENABLED"):
+            raise NotConfigured
+        dataset = cls(crawler)
+        crawler.signals.connect(dataset.item_error, signals.item_error)
+        crawler.signals.connect(dataset.spider_closed, signals.spider_closed)
+        crawler.signals.connect(dataset.engine_stopped, signals.engine_stopped)
+        return dataset
+
+    @classmethod
+    def of(cls, crawler: Crawler) -> Self:
+        """The data set of a crawl. Raises NotConfigured, which leaves the caller out, in a command that has none."""
+        dataset = crawler.get_extension(cls)
+        if dataset is None:
+            raise NotConfigured
+        return dataset
+
+    def _open(self) -> Catalog:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = _lock(self.folder)
+            _claim(self.folder, self._settings["ARCHIVE"])
+            clear_incoming(self.folder)
+            file = self.folder / "catalog.db"
+            if not self._settings["CATALOG_URL"] and (aside := set_aside_if_corrupt(file)):
+                logger.warning("The catalog could not be read. It is now %s, and a new one is made.", aside)
+        except OSError as error:
+            raise DatasetError(f"cannot use {self.folder}: {error.strerror}") from error
+        return Catalog(self._settings["CATALOG_URL"] or URL.create("sqlite", database=str(file)))
+
+    def _survey(self) -> bool:
+        """See which covers are here; tells whether the walk may stop where it meets only these."""
+        for cover in self.catalog.covers():
+            if self.size(cover.path) == cover.bytes:
+                self.known.add(cover.page_url)
+            else:
+                self.damaged[cover.page_url] = cover
+        last_audit = self.catalog.last_whole_walk()
+        valid = timedelta(days=self._settings.getfloat("AUDIT_EVERY_DAYS"))
+        audited = last_audit is not None and datetime.now(UTC) - last_audit < valid
+        return audited and self.catalog.last_crawl_was_complete() and not self._asked("full") and not self.refresh
+
+    def _asked(self, argument: str) -> bool:
+        return getattr(self._crawler.spider, argument, "0") == "1"
+
+    def size(self, path: str) -> int | None:
+        """The size of a stored picture in bytes, or None where there is none."""
+        try:
+            return (self.folder / path).stat().st_size
+        except OSError:
+            return None
+
+    def covers(self) -> Iterator[Cover]:
+        """The covers that are here, row and picture, newest first."""
+        return (cover for cover in self.catalog.covers() if cover.page_url not in self.damaged)
+
+    async def save(self, cover: Cover) -> None:
+        """Write a cover to the catalog; on return it is on disk.
+
+        Covers that come while others are being written go into one transaction. Raises SQLAlchemyError.
+        """
+        self._unsaved[cover.page_url] = cover
+        if self._next_write is None:
+            self._next_write = asyncio.ensure_future(self._write())
+        await asyncio.shield(self._next_write)
+        if cover.page_url not in self.known and cover.page_url not in self.damaged:
+            self.new += 1
+        self.known.add(cover.page_url)
+        self.damaged.pop(cover.page_url, None)
+        self.awaited.discard(cover.page_url)
+
+    async def _write(self) -> None:
+        async with self._writing:
+            await asyncio.sleep(_COMMIT_INTERVAL)
+            batch, self._unsaved, self._next_write = self._unsaved, {}, None
+            await asyncio.to_thread(self.catalog.save, batch.values())
+
+    def miss(self, page_url: str, reason: str) -> None:
+        """Note that a cover could not be had: one line of the log and the stat ``covers/failed``."""
+        if page_url not in self.failed:
+            self.failed[page_url] = reason
+            self.awaited.discard(page_url)
+            self._crawler.stats.inc_value("covers/failed")
+            logger.error("Missing: <%s>: %s", page_url, reason)
+
+    def misread(self, reason: str) -> None:
+        """Note why the archive cannot be read; the first reason is the one that counts."""
+        logger.error("The archive cannot be read: %s", reason)
+        self.unreadable = self.unreadable or reason
+
+    def give_up(self, reason: str) -> None:
+        """Note why there is no sense in going on, and end the crawl."""
+        if not self.broken:
+            self.broken = reason
+            if self._crawler.engine.running:
+                self.end_early("broken")
+
+    def end_early(self, reason: str) -> None:
+        """Close the spider as soon as what is in flight has arrived."""
+        self._ending = asyncio.ensure_future(self._crawler.engine.close_spider_async(reason=reason))
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """Covers that were found and are not here, by page URL, with the reason."""
+        gone = dict.fromkeys(self.damaged, "its picture is gone from the folder")
+        return gone | {url: why for url, why in self.failed.items() if url not in self.known or self.refresh}
+
+    @property
+    def exit_status(self) -> int:
+        """What ``scrapy crawl`` exits with: 0 only where the data set is complete. The README has the list."""
+        if self.broken:
+            return 1
+        if self.signal:
+            return 128 + self.signal
+        if self.unreadable:
+            return 4
+        return 0 if (self.walked_whole or self.walked_enough) and not self.missing else 3
+
+    def item_error(self, item: MagazineCover, failure: Failure) -> None:
+        """Miss a cover that met a bug, of which Scrapy logs the traceback."""
+        self.miss(item.page_url, str(failure.value))
+
+    def spider_closed(self) -> None:
+        outcomes = {0: COMPLETE, 1: "broken off", 3: "covers missing", 4: "archive unreadable"}
+        try:
+            self.catalog.end_crawl(
+                self._number,
+                outcome=outcomes.get(self.exit_status, "interrupted"),
+                whole_walk=self.walked_whole,
+                known=len(self.known) - self.new,
+                new=self.new,
+                failed=len(self.missing),
+                requests=self._crawler.stats.get_value("downloader/request_count", 0),
+            )
+        except SQLAlchemyError as error:
+            self.broken = self.broken or f"cannot write the catalog: {cause(error)}"
+
+    def engine_stopped(self) -> None:
+        self.catalog.close()
+        os.close(self._lock)
+
+    def _interrupted(self, shut_down: Any, number: int, frame: FrameType | None) -> None:
+        self.signal = number
+        shut_down(number, frame)  # Scrapy's handler
+        for again in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(again, lambda *_: os._exit(128 + number))  # Scrapy would wait for what is in flight

@@ -1,0 +1,17 @@
+"""What keeps a crawl from starting, as one line for the person who started it."""
+
+
+class DatasetError(Exception):
+    """The data set cannot be worked on. Raised before anything is asked for or changed."""
+
+    exit_status = 1
+
+
+class LockedError(DatasetError):
+    """Another crawl is at work on the data set. Raised by the dataset when it is opened."""
+
+    exit_status = 5
+
+
+class FeedError(Exception):
+    """A feed could not be published, and the log says why. Raised when the spider closes."""
