@@ -4,15 +4,19 @@ import logging
 import os
 import sys
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from time import monotonic
 from typing import NoReturn, Self
 
 from scrapy import Request, Spider, signals
 from scrapy.crawler import Crawler
+from scrapy.exceptions import NotConfigured
 from scrapy.utils.asyncio import create_looping_call
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
+
+from timecoverspider.dataset import Dataset
 
 logger = logging.getLogger(__name__)
 
@@ -20,20 +24,22 @@ _ARCHIVES = {
     "replica": "the replica that this project carries: its pictures are drawn, they are not TIME's",
     "live": "the live one",
 }
+_NAMED = 3  # missing covers that the closing line names
 
 
 class Progress:
-    """Counts covers found and stored, shows them, and closes the log with one line.
+    """Shows how many of the covers found are stored, and closes the log with one line.
 
-    A cover is found when its page is about to be asked for, and missing when no item came of it
-    (stats ``covers/found``, ``covers/missing``). On a terminal there is a bar, elsewhere a line
-    every LOGSTATS_INTERVAL seconds; neither before a cover is found, so not in ``scrapy fetch``.
+    On a terminal there is a bar, elsewhere a line every LOGSTATS_INTERVAL seconds.
     """
 
     def __init__(self, crawler: Crawler) -> None:
-        self._stats = crawler.stats
+        if not crawler.settings.getbool("DATASET_ENABLED"):
+            raise NotConfigured
+        self._crawler = crawler
         self._settings = crawler.settings
         self._started = monotonic()
+        self._found = self._stored = 0
         self._screen = ExitStack()
         self._bar: tqdm[NoReturn] | None = None
 
@@ -58,52 +64,68 @@ class Progress:
             self._screen.callback(lines.stop)
 
     def request_scheduled(self, request: Request, spider: Spider) -> None:
-        self._find(request, spider, 1)
+        self._find(request, 1)
 
     def request_dropped(self, request: Request, spider: Spider) -> None:
-        self._find(request, spider, -1)  # it had been found before
+        self._find(request, -1)  # it had been found before
 
-    def _find(self, request: Request, spider: Spider, count: int) -> None:
-        if request.callback == getattr(spider, "parse_covers", None):
-            self._stats.inc_value("covers/found", count)
-            if self._bar is None and sys.stderr.isatty():
-                self._open_bar()
-            if self._bar is not None:
-                self._bar.total = self._stats.get_value("covers/found")
-
-    def _open_bar(self) -> None:
-        self._screen.enter_context(logging_redirect_tqdm())
-        logging.root.handlers[-1].setLevel(self._settings["LOG_LEVEL"])  # which the redirection forgets
-        self._bar = self._screen.enter_context(tqdm(desc="covers", unit="cover", dynamic_ncols=True, leave=False))
+    def _find(self, request: Request, count: int) -> None:
+        if getattr(request.callback, "__name__", "") != "parse_covers":
+            return
+        self._found += count
+        if self._bar is None and sys.stderr.isatty():
+            self._screen.enter_context(logging_redirect_tqdm())
+            logging.root.handlers[-1].setLevel(self._settings["LOG_LEVEL"])  # which the redirection forgets
+            self._bar = self._screen.enter_context(tqdm(desc="covers", unit="cover", dynamic_ncols=True, leave=False))
+        if self._bar is not None:
+            self._bar.total = self._found
 
     def item_scraped(self) -> None:
+        self._stored += 1
         if self._bar is not None:
             self._bar.update()
 
+    def _log(self) -> None:
+        if self._found:
+            rate = self._stored / (monotonic() - self._started)
+            logger.info(
+                "%s of %s covers found are stored, %.0f a second", f"{self._stored:,}", f"{self._found:,}", rate
+            )
+
     def spider_closed(self) -> None:
-        found, stored = self._count()
-        self._stats.set_value("covers/missing", found - stored)
         self._screen.close()
 
     def engine_stopped(self) -> None:
         """Say how it ended, after everything else has been said."""
-        found, stored = self._count()
-        if not found:
+        dataset = self._crawler.get_extension(Dataset)
+        if dataset is None:
             return
-        feeds = " and ".join(self._settings.getdict("FEEDS")) or "no feed"
-        missing = f", {found - stored:,} missing" if found > stored else ""
-        pictures = Path(os.path.relpath(self._settings["FILES_STORE"])) / "full"
-        requests = self._stats.get_value("downloader/request_count", 0)
-        logger.info(
-            f"{stored:,} covers in {feeds}, {stored:,} pictures in {pictures}{missing}: "
+        troubled = logging.INFO if dataset.exit_status == 0 else logging.ERROR
+        logger.log(troubled, "%s%s", _verdict(dataset), self._figures(dataset))
+
+    def _figures(self, dataset: Dataset) -> str:
+        feeds = " and ".join(self._settings.getdict("FEEDS")) or "the catalog"
+        pictures = Path(os.path.relpath(dataset.folder)) / "full"
+        requests = self._crawler.stats.get_value("downloader/request_count", 0)
+        new = f"{dataset.new:,} new" if dataset.new else "nothing new"
+        return (
+            f"{len(dataset.known):,} covers in {feeds}, {len(dataset.known):,} pictures in {pictures}, {new}: "
             f"{requests:,} requests, {monotonic() - self._started:.0f} s"
         )
 
-    def _count(self) -> tuple[int, int]:
-        return self._stats.get_value("covers/found", 0), self._stats.get_value("item_scraped_count", 0)
 
-    def _log(self) -> None:
-        found, stored = self._count()
-        if found:
-            rate = stored / (monotonic() - self._started)
-            logger.info("%s of %s covers found so far are stored, %.0f a second", f"{stored:,}", f"{found:,}", rate)
+def _verdict(dataset: Dataset) -> str:
+    """The beginning of the closing line, with what there is to complain about."""
+    match dataset.exit_status:
+        case 0:
+            return ""
+        case 1:
+            return f"Broken off, {dataset.broken}. "
+        case 3 if dataset.missing:
+            named = "; ".join(f"<{url}> {reason}" for url, reason in islice(dataset.missing.items(), _NAMED))
+            return f"{len(dataset.missing):,} missing ({named}{'; …' if len(dataset.missing) > _NAMED else ''}). "
+        case 3:
+            return "Ended before the last listing page. "
+        case 4:
+            return f"The archive could not be read: {dataset.unreadable}. "
+    return "Interrupted. "

@@ -19,6 +19,8 @@ from scrapy.logformatter import LogFormatter, LogFormatterResult
 from scrapy.pipelines.media import FileException
 from scrapy.settings import BaseSettings
 
+from timecoverspider.errors import FeedError
+
 # What Scrapy lists when it starts and ends, and that its aiohttp handler is young. What else that
 # module warns of ends in an error as well.
 _CHATTER = (
@@ -31,6 +33,8 @@ _CHATTER = (
 )
 # Whose log lines come with a traceback, whatever happened.
 _TRACING = ("core.scraper", "downloadermiddlewares.robotstxt")
+# Who repeats, with a traceback, what the dataset and the feed's storage have said already.
+_TOLD = ("extensions.feedexport", "pipelines.media")
 # Where the message says it all.
 _CAUSE_KNOWN = (
     CannotResolveHostError,
@@ -50,8 +54,7 @@ def _without_traceback(record: logging.LogRecord) -> bool:
 
 
 def _is_untold(record: logging.LogRecord) -> bool:
-    # CoverPipeline says which cover is missing and why.
-    return not (record.exc_info and isinstance(record.exc_info[1], FileException))
+    return not (record.exc_info and isinstance(record.exc_info[1], (FileException, FeedError)))
 
 
 def _is_error(record: logging.LogRecord) -> bool:
@@ -65,7 +68,8 @@ class LogAddon:
     def update_pre_crawler_settings(cls, settings: BaseSettings) -> None:
         for name in _TRACING:
             logging.getLogger(f"scrapy.{name}").addFilter(_without_traceback)
-        logging.getLogger("scrapy.pipelines.media").addFilter(_is_untold)
+        for name in _TOLD:
+            logging.getLogger(f"scrapy.{name}").addFilter(_is_untold)
         if settings["LOG_LEVEL"] != "DEBUG":
             for name in _CHATTER:
                 logging.getLogger(f"scrapy.{name}").addFilter(_is_error)
@@ -87,5 +91,5 @@ class CoverLogFormatter(LogFormatter):
     def scraped(self, item: Any, response: Any, spider: Spider) -> LogFormatterResult | None:  # type: ignore[override]
         return super().scraped(item, response, spider) if self._verbose else None
 
-    def dropped(self, item: Any, exception: BaseException, response: Any, spider: Spider) -> LogFormatterResult:
-        return {"level": logging.ERROR, "msg": "Missing: %(exception)s", "args": {"exception": exception}}
+    def dropped(self, item: Any, exception: BaseException, response: Any, spider: Spider) -> LogFormatterResult | None:  # type: ignore[override]
+        return None  # the dataset says which cover is missing, and why

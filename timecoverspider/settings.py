@@ -10,12 +10,28 @@ ADDONS = {"timecoverspider.addons.ArchiveAddon": 0, "timecoverspider.logs.LogAdd
 # Which archive requests go to: "replica", the one that the project carries, or "live".
 ARCHIVE = "replica"
 
-# What a crawl makes.
+# What a crawl makes. Only scrapy crawl works on it (it sets DATASET_ENABLED); shell, parse and the others do not.
 FILES_STORE = str(Path(__file__).resolve().parent.parent / "output")
+CATALOG_URL = ""  # a database for SQLAlchemy; where empty, catalog.db in FILES_STORE
 ITEM_PIPELINES = {"timecoverspider.pipelines.CoverPipeline": 1}
-SPIDER_MIDDLEWARES = {"timecoverspider.middlewares.UnreadablePageMiddleware": 100}
-REQUEST_FINGERPRINTER_CLASS = "timecoverspider.middlewares.SessionlessFingerprinter"
 FEED_EXPORT_ENCODING = "utf-8"  # as the page has it, not as \u escapes
+FEED_STORAGES = {
+    "": "timecoverspider.feeds.AtomicFeedStorage",
+    "file": "timecoverspider.feeds.AtomicFeedStorage",
+}
+
+# What is asked for.
+SPIDER_MIDDLEWARES = {
+    "timecoverspider.middlewares.WalkMiddleware": 100,
+    # Each looks at everything that the spider yields, for what nobody needs here.
+    "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
+    "scrapy.spidermiddlewares.metacopy.MetaCopyDetectionMiddleware": None,
+    "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,
+}
+METAREFRESH_ENABLED = False  # the archive's pages have none
+REQUEST_FINGERPRINTER_CLASS = "timecoverspider.middlewares.SessionlessFingerprinter"
+AUDIT_EVERY_DAYS = 30  # days after which a crawl walks through all listings again
+UNREADABLE_LIMIT = 0.5  # share of cover pages that make no sense at which a crawl ends
 
 # Manners. 8 requests in flight per host are Scrapy's default.
 USER_AGENT = "timecoverspider (collects magazine covers for computer vision, obeys robots.txt)"
@@ -33,6 +49,7 @@ REMOTE_CONTROL_ENABLED = False  # that runs code
 # Speed. Without the Twisted reactor Scrapy downloads with aiohttp, which really keeps the limits per
 # host; its own handler does not while DOWNLOAD_DELAY is 0.
 TWISTED_REACTOR_ENABLED = False
+ASYNCIO_EVENT_LOOP = "uvloop.Loop"  # a tenth less time for a whole crawl
 CONCURRENT_ITEMS = 8  # Scrapy starts as many tasks for every response, and a page has at most 16 links
 
 # The screen.
@@ -41,5 +58,8 @@ LOG_FORMATTER = "timecoverspider.logs.CoverLogFormatter"
 LOGSTATS_INTERVAL = 15.0  # seconds between two lines of Progress where there is no terminal
 EXTENSIONS = {
     "scrapy.extensions.logstats.LogStats": None,  # Progress counts covers, not pages
+    "scrapy.extensions.feedexport.FeedExporter": None,  # DatasetExporter publishes all covers, not just the new ones
+    "timecoverspider.dataset.Dataset": 0,
+    "timecoverspider.feeds.DatasetExporter": 0,
     "timecoverspider.extensions.Progress": 0,
 }

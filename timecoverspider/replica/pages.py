@@ -121,16 +121,16 @@ def listing_page(
 
 def cover_page(day: date) -> str:
     """The page of one issue, with its title, date and picture."""
-    title = escape(issue_title(day), quote=False)
+    title = issue_title(day)
     year = _link(listing_url(between=(date(day.year, 1, 1), date(day.year, 12, 31))), f"{day.year:04}")
     return _page(
-        f"TIME Magazine Cover: {issue_title(day).strip()}",
+        f"TIME Magazine Cover: {title.strip()}",
         [
             '<article class="art-cover-photo">',
-            f'<figure><a href="#"><img src="{picture_url(day)}" alt="{escape(issue_title(day).strip())}"></a></figure>',
+            f'<figure><a href="#"><img src="{picture_url(day)}" alt="{escape(title.strip())}"></a></figure>',
             "</article>",
             '<aside class="content-main-aside">',
-            f"<h1>{title}<time>{_MONTHS[day.month - 1]} {day.day}, {year}</time></h1>",
+            f"<h1>{escape(title, quote=False)}<time>{_MONTHS[day.month - 1]} {day.day}, {year}</time></h1>",
             f"<p>{_link(listing_url(), 'All covers')}</p>",
             "</aside>",
         ],

@@ -1,0 +1,81 @@
+"""``scrapy crawl``, with an exit status that is true."""
+
+import argparse
+import asyncio
+import gc
+import logging
+import sys
+from typing import Any, ClassVar, NoReturn
+
+from scrapy.commands.crawl import Command as ScrapyCrawl
+from scrapy.exceptions import UsageError
+
+logger = logging.getLogger(__name__)
+
+_SPIDER_ARGUMENTS = ("full", "refresh")
+
+
+def _refuse(reason: str) -> NoReturn:
+    print(f"scrapy crawl: error: {reason}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+class Command(ScrapyCrawl):
+    """Scrapy's command, which works on the data set and tells how complete it is."""
+
+    default_settings: ClassVar[dict[str, Any]] = {"DATASET_ENABLED": True}
+
+    def short_desc(self) -> str:
+        return "Bring the data set up to date"
+
+    def long_desc(self) -> str:
+        return (
+            "Collect the covers that are not here yet, and publish all that are. "
+            "-o FILE and -O FILE both write the whole data set, in one step. "
+            "-a full=1 walks through all listings, -a refresh=1 also asks for every known cover again. "
+            "Exit status: 0 the data set is complete; 1 the crawl broke off or could not start; 2 wrong usage; "
+            "3 some covers are missing; 4 the archive could not be read; 5 another crawl is at work; "
+            "130 or 143 interrupted."
+        )
+
+    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        super().process_options(args, opts)
+        for name, value in opts.spargs.items():
+            if name not in _SPIDER_ARGUMENTS or value not in ("0", "1"):
+                _refuse(f"-a {name}={value}: there are -a full=1 and -a refresh=1")
+        assert self.settings is not None  # noqa: S101 (set by scrapy.cmdline)
+        for name in ("AUDIT_EVERY_DAYS", "UNREADABLE_LIMIT"):
+            try:
+                valid = self.settings.getfloat(name) >= 0
+            except (TypeError, ValueError):
+                valid = False
+            if not valid:
+                _refuse(f"{name} must be a number, 0 or more, not {self.settings[name]!r}")
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        # Imported late, for they take long: --help and wrong usage need none of them.
+        from timecoverspider.dataset import Dataset  # noqa: PLC0415
+        from timecoverspider.errors import DatasetError  # noqa: PLC0415
+
+        assert self.crawler_process is not None  # noqa: S101 (set by scrapy.cmdline)
+        if len(args) != 1:
+            raise UsageError("name one spider")
+        names = self.crawler_process.spider_loader.list()
+        if args[0] not in names:
+            _refuse(f"there is no spider {args[0]!r}, only {' and '.join(names)}")
+
+        crawler = self._create_crawler(args[0])
+        crawl = asyncio.ensure_future(self.crawler_process.crawl(crawler, **opts.spargs))
+        gc.freeze()  # modules stay
+        gc.set_threshold(50_000, 20, 50)  # requests and responses are many, and hardly ever form a cycle
+        self.crawler_process.start()
+        error = None if crawl.cancelled() else crawl.exception()
+        if isinstance(error, DatasetError):
+            logger.critical("Not started: %s", error)
+            self.exitcode = error.exit_status
+        elif error is not None:
+            logger.critical("Crashed: %s", error, exc_info=error)
+            self.exitcode = 1
+        else:
+            dataset = crawler.get_extension(Dataset)
+            self.exitcode = dataset.exit_status if dataset else 1
