@@ -5,20 +5,25 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
-from timecoverspider.replica.server import serve
+from timecoverspider.replica.server import make_app, serve
 
 PROJECT = Path(__file__).resolve().parent.parent
 SPIDER = "pyimagesearch-cover-spider"
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-Serve = Callable[[web.Application], AbstractContextManager[str]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+# The live archive, but without the throttle, and behind a proxy that is the test's own server.
+FULL_SPEED = ("-s", "ARCHIVE=live", "-s", "DOWNLOAD_DELAY=0", "-s", "AUTOTHROTTLE_ENABLED=False")
 
 
 def environment(**changes: str) -> dict[str, str]:
@@ -66,3 +71,61 @@ def serving(app: web.Application) -> Iterator[str]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+class Site:
+    """An archive of the test's own: counts what is asked for, and answers some of it as it is told."""
+
+    def __init__(self, days: Sequence[date], latency: float = 0) -> None:
+        self.asked: list[str] = []
+        self.flying: Counter[str] = Counter()
+        self.most: Counter[str] = Counter()  # requests in flight at a time, by host
+        #: What is answered in place of the archive: by URL without the session, a body, a status or a function.
+        self.instead: dict[str, str | bytes | int | Handler] = {}
+        self._days, self._latency = days, latency
+
+    @property
+    def app(self) -> web.Application:
+        """The site as an application, for one server."""
+
+        @web.middleware
+        async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await self._answer(request, handler)
+
+        app = make_app(self._days, self._latency)
+        app.middlewares.append(answer)
+        return app
+
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        url = str(request.url)
+        self.asked.append(url)
+        host = request.url.host or ""
+        self.flying[host] += 1
+        self.most[host] = max(self.most[host], self.flying[host])
+        try:
+            match self.instead.get(url):
+                case None:
+                    return await handler(request)
+                case int() as status:
+                    return web.Response(status=status)
+                case str() as page:
+                    return web.Response(text=page, content_type="text/html")
+                case bytes() as body:
+                    return web.Response(body=body, content_type="image/jpeg")
+                case answer:
+                    return await answer(request)
+        finally:
+            self.flying[host] -= 1
+
+    def asked_of(self, host: str) -> list[str]:
+        return [url for url in self.asked if url.startswith(f"http://{host}/") and not url.endswith("robots.txt")]
+
+    def crawl(self, folder: Path, *arguments: str, feed: str = "output.json") -> "subprocess.CompletedProcess[str]":
+        """Run the command against this site, with its data set in a folder of the test's."""
+        self.asked.clear()
+        with serving(self.app) as address:
+            return run_scrapy(*crawl_arguments(folder, feed), *arguments, cwd=folder, http_proxy=address)
+
+
+def crawl_arguments(folder: Path, feed: str = "output.json") -> list[str]:
+    return ["crawl", SPIDER, "-o", feed, "-s", f"FILES_STORE={folder / 'output'}", *FULL_SPEED]

@@ -9,23 +9,21 @@ import re
 import subprocess
 import termios
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
-from conftest import PROJECT, SPIDER, Run, environment, run_scrapy, scrapy_command, serving
+from conftest import PROJECT, SPIDER, Run, Site, crawl_arguments, environment, run_scrapy, scrapy_command, serving
 from PIL import Image
+from yarl import URL
 
 from timecoverspider.replica.calendar import issue_dates
-from timecoverspider.replica.pages import CONTENT, PICTURES, SEARCH, listing_url, picture_url, picture_width
+from timecoverspider.replica.pages import CONTENT, PICTURES, SEARCH, cover_page, listing_url, picture_url, picture_width
 from timecoverspider.replica.pictures import draw_cover
 from timecoverspider.replica.server import make_app
 from timecoverspider.replica.titles import issue_title
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass
@@ -39,15 +37,6 @@ class Crawl:
 
 def store(folder: Path) -> list[str]:
     return ["-s", f"FILES_STORE={folder / 'output'}"]
-
-
-FULL_SPEED = ["-s", "ARCHIVE=live", "-s", "DOWNLOAD_DELAY=0", "-s", "AUTOTHROTTLE_ENABLED=False"]
-
-
-def crawl_live(folder: Path, address: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Crawl a server of the test's own, as the live archive behind a proxy."""
-    command = ["crawl", SPIDER, "-o", "o.json", *store(folder), *FULL_SPEED, *arguments]
-    return run_scrapy(*command, cwd=folder, http_proxy=address)
 
 
 @pytest.fixture(scope="session")
@@ -118,7 +107,9 @@ def test_feed_has_one_record_a_line_in_utf8(crawl: Crawl) -> None:
 def test_crawl_says_what_it_is_doing_and_closes_with_one_line(crawl: Crawl) -> None:
     lines = crawl.log.splitlines()
     assert sum("replica" in line and "drawn" in line for line in lines) == 1
-    assert re.search(r"4,763 covers in output\.json, 4,763 pictures in output/full: [\d,]+ requests, \d+ s$", lines[-1])
+    assert re.search(
+        r"4,763 covers in output\.json, 4,763 pictures in output/full, 4,763 new: [\d,]+ requests, \d+ s$", lines[-1]
+    )
     assert not [line for line in lines if "ERROR" in line or "WARNING" in line]
 
 
@@ -136,26 +127,11 @@ def test_tutorial_loses_june_and_july_and_equals_ours_in_the_rest(crawl: Crawl, 
 
 
 def test_requests_in_flight_are_limited_for_each_host(tmp_path: Path) -> None:
-    flying: Counter[str] = Counter()
-    most: Counter[str] = Counter()
-
-    @web.middleware
-    async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
-        host = request.url.host or ""
-        flying[host] += 1
-        most[host] = max(most[host], flying[host])
-        try:
-            return await handler(request)
-        finally:
-            flying[host] -= 1
-
-    app = make_app(issue_dates(150), latency=0.02)
-    app.middlewares.append(count)
-    with serving(app) as address:
-        done = crawl_live(tmp_path, address, "-s", "CONCURRENT_REQUESTS_PER_DOMAIN=8")
-    assert len(json.loads((tmp_path / "o.json").read_bytes())) == 150, done.stderr
-    assert (most[CONTENT], most[PICTURES]) == (8, 8)
-    assert most[SEARCH] <= 8
+    site = Site(issue_dates(150), latency=0.02)
+    done = site.crawl(tmp_path, "-s", "CONCURRENT_REQUESTS_PER_DOMAIN=8")
+    assert done.returncode == 0, done.stderr
+    assert (site.most[CONTENT], site.most[PICTURES]) == (8, 8)
+    assert site.most[SEARCH] <= 8
 
 
 def test_live_is_throttled_and_each_throttle_can_be_overridden(scrapy: Run) -> None:
@@ -217,67 +193,35 @@ def test_shell_opens_a_local_page_too(scrapy: Run, tmp_path: Path) -> None:
     assert scrapy("shell", "--nolog", "./page.html", "-c", "response.css('title::text').get()").stdout.strip() == "Kept"
 
 
-def small(days: list[Any], **changed: str) -> web.Application:
-    """A small archive in which some paths get another page."""
-    app = make_app(days)
-
-    @web.middleware
-    async def change(request: web.Request, handler: Handler) -> web.StreamResponse:
-        page = changed.get(request.path_qs) or changed.get(request.path)
-        return web.Response(text=page, content_type="text/html") if page else await handler(request)
-
-    app.middlewares.append(change)
-    return app
-
-
 def test_next_to_a_page_already_seen_does_not_loop(tmp_path: Path) -> None:
     visits = itertools.count()
 
-    @web.middleware
-    async def lead_back(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.query.get("No") != "15":
-            return await handler(request)
+    async def lead_back(request: web.Request) -> web.StreamResponse:
         first = f"{listing_url()}&sid={next(visits)}&internalid=endeca_dimension"  # another one each time
         return web.Response(text=f"<div class=pages><a href='{first}'>Next</a></div>", content_type="text/html")
 
-    app = make_app(issue_dates(16))
-    app.middlewares.append(lead_back)
-    with serving(app) as address:
-        done = crawl_live(tmp_path, address, "-s", "CLOSESPIDER_PAGECOUNT=100")
-    assert len(json.loads((tmp_path / "o.json").read_bytes())) == 15, done.stderr
+    site = Site(issue_dates(16))
+    site.instead[str(URL(listing_url(offset=15)))] = lead_back
+    done = site.crawl(tmp_path, "-s", "CLOSESPIDER_PAGECOUNT=100")
+    assert len(json.loads((tmp_path / "output.json").read_bytes())) == 15, done.stderr
     assert next(visits) <= 2
 
 
-def test_a_cover_that_cannot_be_read_is_named_and_left_out(tmp_path: Path) -> None:
-    days = issue_dates(4)
-    url = "/time/covers/0,16641,20140303,00.html"
-    page = "<aside class=content-main-aside><h1>X <time>Mar. 3, <a>MMXIV</a></time></h1></aside>"
-    page += "<div class=art-cover-photo><figure><a><img src=http://img.timeinc.net/a.jpg></a></figure></div>"
-    gone = picture_url(days[2]).removeprefix("http://img.timeinc.net")
-    with serving(small(days, **{url: page, gone: ""} | {url: page})) as address:
-        done = crawl_live(tmp_path, address)
-    assert f"Cannot read <http://content.time.com{url}>: not a date: 'Mar. 3, MMXIV'" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stderr.splitlines()[-1].endswith("s")
-    assert "3 covers in o.json, 3 pictures in output/full, 1 missing" in done.stderr.splitlines()[-1]
-
-
 def test_a_picture_elsewhere_is_not_fetched(tmp_path: Path) -> None:
-    days = issue_dates(2)
-    url = "/time/covers/0,16641,20140303,00.html"
-    page = "<aside class=content-main-aside><h1>X <time>Mar. 3, <a>2014</a></time></h1></aside>"
-    page += "<div class=art-cover-photo><figure><a><img src=http://elsewhere.example/a.jpg></a></figure></div>"
-    with serving(small(days, **{url: page})) as address:
-        done = crawl_live(tmp_path, address)
-    assert "<http://elsewhere.example/a.jpg>: Filtered offsite request" in done.stderr
+    site = Site(issue_dates(2))
+    page = cover_page(issue_dates()[1]).replace("http://img.timeinc.net", "http://elsewhere.example")
+    site.instead["http://content.time.com/time/covers/0,16641,20140303,00.html"] = page
+    done = site.crawl(tmp_path)
+    assert "1101140303_600.jpg>: Filtered offsite request to 'elsewhere.example'" in done.stderr
     assert "Traceback" not in done.stderr
-    assert len(json.loads((tmp_path / "o.json").read_bytes())) == 1
+    assert not site.asked_of("elsewhere.example")
+    assert len(json.loads((tmp_path / "output.json").read_bytes())) == 1
 
 
 def test_a_terminal_gets_a_progress_bar(tmp_path: Path) -> None:
     master, slave = pty.openpty()
     termios.tcsetwinsize(slave, (24, 100))
-    command = scrapy_command("crawl", SPIDER, "-o", "o.json", *store(tmp_path), *FULL_SPEED)
+    command = scrapy_command(*crawl_arguments(tmp_path))
     shown = b""
     with serving(make_app(issue_dates(60), latency=0.05)) as address:
         with subprocess.Popen(command, cwd=tmp_path, env=environment(http_proxy=address), stderr=slave) as process:
@@ -287,7 +231,7 @@ def test_a_terminal_gets_a_progress_bar(tmp_path: Path) -> None:
         assert process.returncode == 0
     os.close(master)
     assert re.search(rb"\d+/60 \[", shown)
-    assert b"60 covers in o.json" in shown.splitlines()[-1]
+    assert b"60 covers in output.json" in shown.splitlines()[-1]
     assert b"DEBUG" not in shown
 
 

@@ -1,12 +1,18 @@
 """What the README says is so."""
 
+import json
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
-from conftest import PROJECT, Run
+from conftest import PROJECT, Run, crawl_arguments, serving
 from PIL import Image, ImageChops, ImageStat
 from readme_picture import PICTURE, picture
+from scrapy.settings import default_settings
+
+from timecoverspider import settings
+from timecoverspider.replica.server import make_app
 
 README = (PROJECT / "README.md").read_text()
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
@@ -32,6 +38,22 @@ def test_walk_through_has_real_output(scrapy: Run) -> None:
 def test_files_that_the_readme_names_are_there(name: str) -> None:
     made_by_a_crawl = {"output.json"}
     assert name in made_by_a_crawl or any((root / name).exists() for root in (PROJECT, PROJECT / "timecoverspider"))
+
+
+def test_settings_that_the_readme_names_exist() -> None:
+    names = set(re.findall(r"`(?:-s )?([A-Z]+(?:_[A-Z]+)+)(?:=\w+)?`", README))
+    assert {"CATALOG_URL", "AUDIT_EVERY_DAYS", "DOWNLOAD_DELAY"} <= names
+    assert all(hasattr(settings, name) or hasattr(default_settings, name) for name in names)
+
+
+def test_the_record_is_one_that_a_crawl_gives(scrapy: Run, tmp_path: Path) -> None:
+    [shown] = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", README, re.DOTALL)]
+    with serving(make_app([date.fromisoformat(shown["pubDate"])])) as address:
+        assert scrapy(*crawl_arguments(tmp_path), http_proxy=address).returncode == 0
+    [record] = json.loads((tmp_path / "output.json").read_bytes())
+    # Another version of Pillow may draw or compress the picture in other bytes.
+    assert len(shown["files"][0].pop("checksum")) == len(record["files"][0].pop("checksum"))
+    assert shown == record
 
 
 def test_every_module_is_in_the_readme() -> None:
