@@ -202,7 +202,7 @@ class Dataset:
     def missing(self) -> dict[str, str]:
         """Covers that were found and are not here, by page URL, with the reason."""
         gone = dict.fromkeys(self.damaged, "its picture is gone from the folder")
-        return gone | {url: why for url, why in self.failed.items() if url not in self.known or self.refresh}
+        return gone | dict.fromkeys(self.awaited, "it was asked for and never came") | self.failed
 
     @property
     def exit_status(self) -> int:
