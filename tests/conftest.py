@@ -23,7 +23,16 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 # The live archive, but without the throttle, and behind a proxy that is the test's own server.
-FULL_SPEED = ("-s", "ARCHIVE=live", "-s", "DOWNLOAD_DELAY=0", "-s", "AUTOTHROTTLE_ENABLED=False")
+FULL_SPEED = (
+    "-s",
+    "ARCHIVE=live",
+    "-s",
+    "DOWNLOAD_DELAY=0",
+    "-s",
+    "AUTOTHROTTLE_ENABLED=False",
+    "-s",
+    "RETRY_BACKOFF=0",
+)
 
 
 def environment(**changes: str) -> dict[str, str]:

@@ -1,9 +1,14 @@
 """The three callbacks on pages as the archive had them, written by hand."""
 
+from datetime import date
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scrapy.http import HtmlResponse, Request
 
 from timecoverspider.items import MagazineCover
+from timecoverspider.replica.pages import cover_page
 from timecoverspider.spiders.coverspider import CoverSpider
 
 INDEX = """
@@ -118,3 +123,33 @@ def test_parse_covers_makes_picture_urls_absolute(src: str) -> None:
 def test_parse_covers_says_what_it_cannot_read(changes: dict[str, str], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         cover(**changes)
+
+
+PAGE = cover_page(date(2011, 2, 7))
+
+
+@st.composite
+def mutilated(draw: st.DrawFn) -> str:
+    """A cover page of which parts are missing, doubled or replaced."""
+    html = PAGE
+    for _ in range(draw(st.integers(1, 4))):
+        start, length = draw(st.integers(0, len(html))), draw(st.integers(0, 60))
+        middle = draw(st.one_of(st.just(""), st.just(html[start : start + length] * 2), st.text(max_size=20)))
+        html = html[:start] + middle + html[start + length :]
+    return html
+
+
+@given(mutilated())
+def test_a_mutilated_page_gives_a_true_record_or_a_value_error(html: str) -> None:
+    response = page(html, "http://content.time.com/time/covers/0,16641,20110207,00.html")
+    try:
+        [item] = CoverSpider().parse_covers(response)
+    except ValueError:
+        return
+    assert isinstance(item["title"], str)
+    assert item["title"] == item["title"].strip() != ""
+    shown = date.fromisoformat(item["pubDate"])
+    assert f"{shown.year:04}" in html
+    assert str(shown.day) in html
+    [url] = item["file_urls"]
+    assert isinstance(url, str)

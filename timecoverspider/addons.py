@@ -12,10 +12,6 @@ _LIVE: dict[str, Any] = {
     "CONCURRENT_REQUESTS_PER_DOMAIN": 2,
     "DOWNLOAD_DELAY": 1.0,
 }
-_REPLICA: dict[str, Any] = {
-    # Just before HttpProxyMiddleware (750), which obeys it.
-    "DOWNLOADER_MIDDLEWARES": {"timecoverspider.middlewares.ReplicaMiddleware": 740},
-}
 
 
 class ArchiveAddon:
@@ -27,8 +23,9 @@ class ArchiveAddon:
 
         Ends the process with one line and exit status 2 where there is no such archive.
         """
-        ways = {"replica": _REPLICA, "live": _LIVE}
-        if settings["ARCHIVE"] not in ways:
-            print(f"scrapy: error: ARCHIVE must be replica or live, not {settings['ARCHIVE']!r}", file=sys.stderr)
+        archive = settings["ARCHIVE"]
+        if archive == "live":
+            settings.setdict(_LIVE, priority="addon")
+        elif archive != "replica":
+            print(f"scrapy: error: ARCHIVE must be replica or live, not {archive!r}", file=sys.stderr)
             raise SystemExit(2)
-        settings.setdict(ways[settings["ARCHIVE"]], priority="addon")

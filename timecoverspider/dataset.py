@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 from timecoverspider.catalog import COMPLETE, Catalog, Cover, cause, now, set_aside_if_corrupt
 from timecoverspider.errors import DatasetError, LockedError
 from timecoverspider.items import MagazineCover
+from timecoverspider.logs import one_line
 from timecoverspider.stores import clear_incoming
 
 logger = logging.getLogger(__name__)
@@ -83,6 +84,7 @@ class Dataset:
         self.walked_whole = False  # to the last listing page
         self.walked_enough = False  # to where all the rest is known
         self.signal = 0  # that asked the crawl to stop
+        self.ending = asyncio.Event()  # from when on nothing new is begun
         self._unsaved: dict[str, Cover] = {}
         self._next_write: asyncio.Future[None] | None = None
         self._writing = asyncio.Lock()
@@ -93,6 +95,7 @@ class Dataset:
             self._number = self.catalog.begin_crawl(self._settings["ARCHIVE"])
         except SQLAlchemyError as error:
             raise DatasetError(f"cannot use the catalog: {cause(error)}") from error
+        self._loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, partial(self._interrupted, signal.getsignal(number)))
 
@@ -177,6 +180,7 @@ class Dataset:
     def miss(self, page_url: str, reason: str) -> None:
         """Note that a cover could not be had: one line of the log and the stat ``covers/failed``."""
         if page_url not in self.failed:
+            reason = one_line(reason)
             self.failed[page_url] = reason
             self.awaited.discard(page_url)
             self._crawler.stats.inc_value("covers/failed")
@@ -184,6 +188,7 @@ class Dataset:
 
     def misread(self, reason: str) -> None:
         """Note why the archive cannot be read; the first reason is the one that counts."""
+        reason = one_line(reason)
         logger.error("The archive cannot be read: %s", reason)
         self.unreadable = self.unreadable or reason
 
@@ -196,7 +201,8 @@ class Dataset:
 
     def end_early(self, reason: str) -> None:
         """Close the spider as soon as what is in flight has arrived."""
-        self._ending = asyncio.ensure_future(self._crawler.engine.close_spider_async(reason=reason))
+        self.ending.set()
+        self._closing = asyncio.ensure_future(self._crawler.engine.close_spider_async(reason=reason))
 
     @property
     def missing(self) -> dict[str, str]:
@@ -240,6 +246,7 @@ class Dataset:
 
     def _interrupted(self, shut_down: Any, number: int, frame: FrameType | None) -> None:
         self.signal = number
+        self._loop.call_soon_threadsafe(self.ending.set)
         shut_down(number, frame)  # Scrapy's handler
         for again in (signal.SIGINT, signal.SIGTERM):
             signal.signal(again, lambda *_: os._exit(128 + number))  # Scrapy would wait for what is in flight

@@ -47,6 +47,15 @@ _CAUSE_KNOWN = (
 )
 
 
+def one_line(text: str) -> str:
+    r"""The text with all that could end a line or steer a terminal as an escape.
+
+    >>> print(one_line("Mar.\n10 \x1b[2J"))
+    Mar.\n10 \x1b[2J
+    """
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
 def _without_traceback(record: logging.LogRecord) -> bool:
     if record.exc_info and isinstance(record.exc_info[1], _CAUSE_KNOWN):
         record.exc_info = None

@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any, Self
 
-from scrapy import signals
+from scrapy import Spider, signals
 from scrapy.crawler import Crawler
+from scrapy.downloadermiddlewares.offsite import OffsiteMiddleware
+from scrapy.exceptions import IgnoreRequest, NotConfigured
 from scrapy.http import Request, Response
 from scrapy.spidermiddlewares.httperror import HttpError
 from scrapy.utils.httpobj import urlparse_cached
@@ -18,6 +20,9 @@ from w3lib.url import url_query_cleaner
 from timecoverspider.dataset import Dataset
 from timecoverspider.items import MagazineCover
 from timecoverspider.rejected import RejectedPages
+from timecoverspider.retries import try_again
+
+_PORTS = {"http": 80, "https": 443}
 
 
 def without_session(url: str) -> str:
@@ -38,6 +43,34 @@ class SessionlessFingerprinter(RequestFingerprinter):
         )
 
 
+class ContainmentMiddleware(OffsiteMiddleware):
+    """Scrapy's filter of foreign hosts, which nothing that a crawl asks for gets round.
+
+    Whatever a page or a redirect names, only http and https at the usual ports of the spider's allowed_domains are
+    asked for. In the other commands it is Scrapy's own: people may look where they like.
+    """
+
+    def request_scheduled(self, request: Request, spider: Spider) -> None:
+        """Leave it to process_request, whose refusal reaches the errback."""
+
+    def process_request(self, request: Request) -> None:  # type: ignore[override]
+        if not self.crawler.settings.getbool("DATASET_ENABLED"):
+            super().process_request(request)
+        elif not self.should_follow(request, self._spider()):
+            self.stats.inc_value("offsite/filtered")
+            raise IgnoreRequest(f"refused: {request.url} is not the archive's")
+
+    def should_follow(self, request: Request, spider: Spider) -> bool:
+        url = urlparse_cached(request)
+        return (
+            url.scheme in _PORTS and url.port in (None, _PORTS[url.scheme]) and super().should_follow(request, spider)
+        )
+
+    def _spider(self) -> Spider:
+        assert self.crawler.spider is not None  # noqa: S101 (there is one when requests are made)
+        return self.crawler.spider
+
+
 class ReplicaMiddleware:
     """Sends every HTTP request through the replica, which the first one starts in this process."""
 
@@ -47,6 +80,8 @@ class ReplicaMiddleware:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
+        if crawler.settings["ARCHIVE"] != "replica":
+            raise NotConfigured
         middleware = cls()
         crawler.signals.connect(middleware.engine_stopped, signals.engine_stopped)
         return middleware
@@ -74,16 +109,18 @@ class WalkMiddleware:
     an earlier crawl saw the rest. What fails is told to the dataset, and pages that cannot be read are kept.
     """
 
-    def __init__(self, dataset: Dataset, unreadable_limit: float) -> None:
-        self._dataset = dataset
-        self._unreadable_limit = unreadable_limit
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+        self._dataset = dataset = Dataset.of(crawler)
+        self._unreadable_limit = crawler.settings.getfloat("UNREADABLE_LIMIT")
         self._rejected = RejectedPages(dataset.folder / "rejected")
-        self._read = self._misread = 0  # cover pages
+        self._read = 0  # cover pages
+        self._misread: set[str] = set()  # cover pages that have made no sense so far
         self._listed = 0  # covers in listings that are here
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        middleware = cls(Dataset.of(crawler), crawler.settings.getfloat("UNREADABLE_LIMIT"))
+        middleware = cls(crawler)
         crawler.signals.connect(middleware.spider_idle, signals.spider_idle)
         return middleware
 
@@ -109,7 +146,8 @@ class WalkMiddleware:
             request.errback = self._lost_page
             yield request
         if not found:
-            self._reject(response, "no link to TIME U.S. was found")
+            for again in self._refuse(response, "no link to TIME U.S. was found"):
+                yield again
 
     async def _listing(self, response: Response, result: AsyncIterator[Any]) -> AsyncIterator[Any]:
         covers = new = 0
@@ -130,7 +168,8 @@ class WalkMiddleware:
                 goes_on = self._dataset.walked_enough = True
         self._listed += covers - new
         if not covers:
-            self._reject(response, "it lists no covers")
+            for again in self._refuse(response, "it lists no covers"):
+                yield again
         elif not goes_on:
             self._end(response)
 
@@ -149,11 +188,25 @@ class WalkMiddleware:
     async def _cover(self, response: Response, result: AsyncIterator[Any]) -> AsyncIterator[Any]:
         async for cover in result:
             self._read += 1
+            self._misread.discard(_page_url(response.request))
             yield cover.found_on(_page_url(response.request))
 
     def process_spider_exception(self, response: Response, exception: Exception) -> list[Any] | None:
-        self._reject(response, str(exception))
-        return [] if isinstance(exception, ValueError) else None  # of a bug, Scrapy logs the traceback
+        if not isinstance(exception, ValueError):
+            self._reject(response, str(exception))
+            return None  # a bug: Scrapy logs the traceback
+        if _callback(response) == "parse_covers":
+            self._misread.add(_page_url(response.request))
+            self._look_for_drift()
+        return self._refuse(response, str(exception))
+
+    def _refuse(self, response: Response, reason: str) -> list[Request]:
+        """Ask for a page again that makes no sense, or give it up where that has been tried enough."""
+        again = response.request and try_again(response.request, self._crawler, "refused page")
+        if again is None or self._dataset.ending.is_set():
+            self._reject(response, reason)
+            return []
+        return [again]
 
     def _reject(self, response: Response, reason: str) -> None:
         """Tell what cannot be read, and keep the page."""
@@ -163,12 +216,14 @@ class WalkMiddleware:
             self._dataset.give_up(f"cannot write to {self._dataset.folder}: {error.strerror}")
             page = None
         hint = f' (scrapy shell "./{os.path.relpath(page)}")' if page else ""
-        if _callback(response) != "parse_covers":
+        if _callback(response) == "parse_covers":
+            self._dataset.miss(_page_url(response.request), f"{reason}{hint}")
+        else:
             self._dataset.misread(f"<{response.url}>: {reason}{hint}")
-            return
-        self._dataset.miss(_page_url(response.request), f"{reason}{hint}")
-        self._misread += 1
-        if self._misread >= 10 and self._misread > self._unreadable_limit * (self._read + self._misread):
+
+    def _look_for_drift(self) -> None:
+        misread = len(self._misread)
+        if misread >= 10 and misread > self._unreadable_limit * (self._read + misread) and not self._dataset.unreadable:
             self._dataset.misread(self._drift())
             self._dataset.end_early("layout_changed")
 
@@ -177,12 +232,13 @@ class WalkMiddleware:
             self._dataset.misread(self._drift())
 
     def _drift(self) -> str:
-        pages = self._read + self._misread
-        return f"{self._misread:,} of {pages:,} cover pages made no sense: has their layout changed?"
+        misread = len(self._misread)
+        return f"{misread:,} of {self._read + misread:,} cover pages made no sense: has their layout changed?"
 
     def _lost_cover(self, failure: Failure) -> None:
         request: Request = failure.request  # type: ignore[attr-defined]
-        self._dataset.miss(_page_url(request), _reason(failure))
+        if not self._dataset.ending.is_set():
+            self._dataset.miss(_page_url(request), _reason(failure))
 
     def _lost_page(self, failure: Failure) -> None:
         request: Request = failure.request  # type: ignore[attr-defined]

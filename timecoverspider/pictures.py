@@ -2,21 +2,39 @@
 
 from io import BytesIO
 
-from PIL import Image
+from PIL import Image, ImageSequence, UnidentifiedImageError
 from scrapy.pipelines.media import FileException
 
 
-def picture_size(content: bytes) -> tuple[int, int]:
-    """The width and height in pixels of a picture, which is decoded to its end.
+class RefusedPicture(FileException):
+    """What arrived is not a whole picture, and perhaps is next time. Raised by picture_size."""
 
-    Raises FileException, with the reason, where it is no picture or not a whole one.
+
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
+MAX_PIXELS = 50_000_000  # of all frames together; the archive's covers have half a million
+
+Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit warns before it refuses
+
+
+def picture_size(content: bytes) -> tuple[int, int]:
+    """The width and height in pixels of a picture, all of which is decoded.
+
+    Raises RefusedPicture, with the reason, where it is no picture in one of FORMATS, is not whole, or says that it
+    has more than MAX_PIXELS, in which case nothing of it is decoded.
     """
+    if not content:
+        raise RefusedPicture("it is empty")
     try:
-        with Image.open(BytesIO(content)) as picture:
-            size = picture.size
+        with Image.open(BytesIO(content), formats=FORMATS) as picture:
+            width, height = picture.size
+            if width * height * getattr(picture, "n_frames", 1) > MAX_PIXELS:
+                raise RefusedPicture(f"it says that it has {width:,} x {height:,} pixels")
             # A JPEG's smallest form: the decoder reads all of the stream, and computes little of it.
             picture.draft("L", (1, 1))
-            picture.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise FileException(f"not a whole picture: {error}") from error
-    return size
+            for frame in ImageSequence.Iterator(picture):
+                frame.load()
+    except UnidentifiedImageError as error:
+        raise RefusedPicture(f"it is no picture in a format of {', '.join(FORMATS)}") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise RefusedPicture(f"it is not a whole picture: {error}") from error
+    return width, height

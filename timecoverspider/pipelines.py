@@ -20,7 +20,8 @@ from twisted.python.failure import Failure
 from timecoverspider.catalog import Cover, cause, now
 from timecoverspider.dataset import Dataset
 from timecoverspider.items import MagazineCover
-from timecoverspider.pictures import picture_size
+from timecoverspider.pictures import RefusedPicture, picture_size
+from timecoverspider.retries import try_again
 from timecoverspider.stores import AtomicFilesStore
 
 
@@ -84,7 +85,7 @@ class CoverPipeline(FilesPipeline):
             return
         try:
             await asyncio.to_thread(lambda: picture_size(path.read_bytes()))
-        except FileException:
+        except RefusedPicture:
             return
         request.headers["If-Modified-Since"] = formatdate(path.stat().st_mtime, usegmt=True)
         if (cover := self._dataset.catalog.find(item.page_url)) and cover.etag and cover.image_url == request.url:
@@ -93,7 +94,20 @@ class CoverPipeline(FilesPipeline):
     async def media_downloaded(
         self, response: Response, request: Request, info: MediaPipeline.SpiderInfo, *, item: Any = None
     ) -> PictureInfo:
-        """Store what arrived if it is a whole picture, or take the one that is here if it is the current one."""
+        """Store what arrived if it is a whole picture, or take the one that is here if it is the current one.
+
+        What is neither is asked for again. Raises FileException, with the last reason, in the end.
+        """
+        while True:
+            try:
+                return await self._accepted(response, request, info)
+            except RefusedPicture:
+                again = try_again(response.request or request, self.crawler, "refused picture")
+                if again is None:
+                    raise
+            response = await self.crawler.engine.download_async(again)
+
+    async def _accepted(self, response: Response, request: Request, info: MediaPipeline.SpiderInfo) -> PictureInfo:
         unchanged = response.status == 304 and b"If-Modified-Since" in request.headers
         if response.status != 200 and not unchanged:
             raise FileException(f"HTTP {response.status}")

@@ -39,7 +39,21 @@ ROBOTSTXT_OBEY = True
 COOKIES_ENABLED = False  # the archive needs none
 CONCURRENT_REQUESTS = 24  # 8 for each of the archive's three hosts
 
+# What fails, or makes no sense, is tried again after half a second, and later each time.
+RETRY_TIMES = 4
+RETRY_BACKOFF = 0.5  # seconds, twice as many after each failure, unless the server asks for more with Retry-After
+RETRY_GIVE_UP_LOG_LEVEL = "DEBUG"  # the dataset says what is missing
+
 # Safety.
+MEDIA_ALLOW_REDIRECTS = True  # pictures may move, within the archive
+REDIRECT_MAX_TIMES = 5
+DOWNLOADER_MIDDLEWARES = {
+    "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
+    "timecoverspider.middlewares.ContainmentMiddleware": 50,
+    "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
+    "timecoverspider.retries.BackoffMiddleware": 550,
+    "timecoverspider.middlewares.ReplicaMiddleware": 740,  # just before HttpProxyMiddleware, which obeys it
+}
 DOWNLOAD_VERIFY_CERTIFICATES = True
 DOWNLOAD_MAXSIZE = 16 * 2**20  # bytes; a cover is 40 to 100 KB
 DOWNLOAD_TIMEOUT = 30  # seconds

@@ -1,0 +1,86 @@
+import struct
+import zlib
+from datetime import date
+from io import BytesIO
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from timecoverspider.pictures import RefusedPicture, picture_size
+from timecoverspider.replica.pictures import draw_cover
+
+COVER = draw_cover(date(2014, 3, 10), 600)
+
+
+def saved(form: str, size: tuple[int, int] = (40, 30), **options: object) -> bytes:
+    file = BytesIO()
+    Image.effect_noise(size, 80).save(file, form, **options)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def bomb(width: int, height: int) -> bytes:
+    """The beginning of a PNG that says it is enormous."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP"])
+def test_picture_size_of_whole_pictures(form: str) -> None:
+    assert picture_size(saved(form)) == (40, 30)
+
+
+@pytest.mark.parametrize("form", ["BMP", "TIFF", "ICO", "PPM"])
+def test_other_formats_are_refused(form: str) -> None:
+    with pytest.raises(RefusedPicture, match="no picture in a format"):
+        picture_size(saved(form))
+
+
+def test_nothing_is_refused() -> None:
+    with pytest.raises(RefusedPicture, match="empty"):
+        picture_size(b"")
+
+
+def test_a_bomb_is_refused_from_its_header() -> None:
+    with pytest.raises(RefusedPicture, match="50,000 x 50,000"):
+        picture_size(bomb(50_000, 50_000))
+
+
+def test_a_film_is_a_bomb_too() -> None:
+    frames = [Image.new("P", (1000, 1000), number % 200) for number in range(60)]
+    file = BytesIO()
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    with pytest.raises(RefusedPicture, match="1,000 x 1,000"):
+        picture_size(file.getvalue())
+
+
+@settings(deadline=None)
+@given(st.integers(0, len(COVER) - 1))
+def test_a_picture_cut_anywhere_is_refused(length: int) -> None:
+    with pytest.raises(RefusedPicture):
+        picture_size(COVER[:length])
+
+
+@settings(deadline=None)
+@given(st.integers(0, 700), st.integers(1, 255))
+def test_a_flipped_byte_is_refused_or_decodes_to_the_end(place: int, flip: int) -> None:
+    content = bytearray(COVER)
+    content[place] ^= flip
+    try:
+        size = picture_size(bytes(content))
+    except RefusedPicture:
+        return
+    with Image.open(BytesIO(content)) as picture:
+        picture.load()
+        assert picture.size == size
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_picture_or_refused(content: bytes) -> None:
+    with pytest.raises(RefusedPicture):
+        picture_size(content)

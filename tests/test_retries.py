@@ -1,0 +1,255 @@
+"""What fails is tried again, what a page may ask for, and what it cannot say."""
+
+import doctest
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+from aiohttp import web
+from conftest import Handler, Site
+from yarl import URL
+
+from timecoverspider import logs, middlewares, retries
+from timecoverspider.replica.calendar import issue_dates
+from timecoverspider.replica.pages import cover_page, cover_url, listing_url, picture_url
+from timecoverspider.replica.pictures import draw_cover
+from timecoverspider.retries import retry_after
+
+DAYS = issue_dates(20)
+COVER, PICTURE = cover_url(DAYS[3]), picture_url(DAYS[3])
+INDEX = str(URL("http://search.time.com/results.html?N=46&Ns=p_date_range|1"))
+LISTING = str(URL(f"{listing_url()}&sid=150424A4D8E2&internalid=endeca_dimension"))
+WHOLE = draw_cover(DAYS[3], 600)
+
+
+def records(folder: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads((folder / "output.json").read_bytes())
+    return rows
+
+
+@pytest.mark.parametrize("module", [logs, middlewares, retries])
+def test_docstrings_hold(module: Any) -> None:
+    assert doctest.testmod(module).failed == 0
+    assert doctest.testmod(module).attempted > 0
+
+
+def test_retry_after_reads_dates() -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=30)
+    assert 25 < retry_after(format_datetime(soon, usegmt=True)) <= 30
+    assert retry_after("-5") == retry_after("Thu, 99 Foo 2026") == 0
+
+
+def first(times: int, answer: Any, then: str | bytes) -> Handler:
+    """Answers wrongly for so many times, and rightly from then on."""
+    asked = 0
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        nonlocal asked
+        asked += 1
+        if asked <= times:
+            return answer()
+        body = then if isinstance(then, bytes) else then.encode()
+        return web.Response(body=body, content_type="image/jpeg" if isinstance(then, bytes) else "text/html")
+
+    return handle
+
+
+def page(text: str = "<p>Come back later</p>") -> web.Response:
+    return web.Response(text=text, content_type="text/html")
+
+
+@pytest.mark.parametrize(
+    ("url", "answer", "whole"),
+    [
+        (COVER, lambda: web.Response(status=503), cover_page(DAYS[3])),
+        (COVER, page, cover_page(DAYS[3])),
+        (COVER, lambda: page(cover_page(DAYS[3]).replace("<time>", "<time>Smarch ")), cover_page(DAYS[3])),
+        (PICTURE, lambda: web.Response(status=500), WHOLE),
+        (PICTURE, lambda: web.Response(status=429), WHOLE),
+        (PICTURE, lambda: web.Response(body=WHOLE[:9000]), WHOLE),
+        (PICTURE, page, WHOLE),
+        (PICTURE, web.Response, WHOLE),
+    ],
+)
+def test_what_fails_four_times_is_had_the_fifth_time(tmp_path: Path, url: str, answer: Any, whole: Any) -> None:
+    site = Site(DAYS)
+    site.instead[url] = first(4, answer, whole)
+    done = site.crawl(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert site.asked.count(url) == 5
+    assert len(records(tmp_path)) == 20
+    assert not re.search("ERROR|WARNING|Traceback", done.stderr)
+
+
+@pytest.mark.parametrize("url", [INDEX, LISTING])
+def test_an_index_or_listing_that_makes_no_sense_is_asked_for_again(tmp_path: Path, url: str) -> None:
+    site = Site(DAYS)
+    good: list[bytes] = []
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if site.asked.count(url) <= 2:
+            return page()
+        return web.Response(body=good[0], content_type="text/html")
+
+    from timecoverspider.replica.pages import index_page, listing_page  # noqa: PLC0415
+
+    good.append((index_page(20) if url == INDEX else listing_page(DAYS)).encode())
+    site.instead[url] = handle
+    done = site.crawl(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(records(tmp_path)) == 20
+
+
+def test_what_always_fails_is_given_up_after_five_times(tmp_path: Path) -> None:
+    site = Site(DAYS)
+    site.instead = {COVER: 503, picture_url(DAYS[4]): b"no picture"}
+    done = site.crawl(tmp_path)
+    assert done.returncode == 3
+    assert site.asked.count(COVER) == site.asked.count(picture_url(DAYS[4])) == 5
+    assert f"Missing: <{COVER}>: HTTP 503" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert all(record["files"] for record in records(tmp_path))
+    assert len(records(tmp_path)) == 18
+
+
+@pytest.mark.parametrize("url", [COVER, PICTURE])
+def test_retry_after_is_obeyed(tmp_path: Path, url: str) -> None:
+    site, times = Site(DAYS), []
+
+    async def busy(request: web.Request) -> web.StreamResponse:
+        times.append(monotonic())
+        if len(times) == 1:
+            return web.Response(status=503, headers={"Retry-After": "2"})
+        return page(cover_page(DAYS[3])) if url == COVER else web.Response(body=WHOLE)
+
+    site.instead[url] = busy
+    assert site.crawl(tmp_path).returncode == 0
+    assert times[1] - times[0] >= 2
+
+
+def test_waiting_stalls_nobody_else(tmp_path: Path) -> None:
+    days = issue_dates(80)
+    site = Site(days)
+    # More than CONCURRENT_REQUESTS, and all in the first listings.
+    for day in days[:40]:
+        site.instead[cover_url(day)] = first(1, lambda: web.Response(status=503), cover_page(day))
+    done = site.crawl(tmp_path, "-s", "RETRY_BACKOFF=4")
+    assert done.returncode == 0, done.stderr
+    pages = site.asked_of("content.time.com")
+    assert len(pages) == 120
+    assert len(set(pages[:80])) == 80  # all of them before any is asked for again
+
+
+ELSEWHERE = [
+    "file:///etc/passwd",
+    "ftp://img.timeinc.net/a.jpg",
+    "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7",
+    "s3://bucket/a.jpg",
+    "http://127.0.0.1/a.jpg",
+    "http://localhost/a.jpg",
+    "http://[::1]/a.jpg",
+    "http://169.254.169.254/latest/meta-data/",
+    "http://10.0.0.1/a.jpg",
+    "http://2130706433/a.jpg",
+    "http://img.timeinc.net:22/a.jpg",
+    "http://img.timeinc.net.elsewhere.example/a.jpg",
+    "http://img.timeinc.net@elsewhere.example/a.jpg",
+]
+
+
+@pytest.mark.parametrize("url", ELSEWHERE)
+def test_a_page_cannot_send_the_crawl_elsewhere(tmp_path: Path, url: str) -> None:
+    site = Site(DAYS)
+    site.instead[COVER] = cover_page(DAYS[3]).replace(PICTURE, url)
+    done = site.crawl(tmp_path)
+    assert done.returncode == 3
+    assert f"Missing: <{COVER}>: its picture" in done.stderr
+    assert "refused: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(records(tmp_path)) == 19
+    assert {URL(asked).host for asked in site.asked} == {"search.time.com", "content.time.com", "img.timeinc.net"}
+    assert len(list((tmp_path / "output" / "full").iterdir())) == 19
+
+
+@pytest.mark.parametrize("url", [url for url in ELSEWHERE if not url.startswith("data:")])
+@pytest.mark.parametrize("source", [COVER, PICTURE])
+def test_a_redirect_cannot_send_the_crawl_elsewhere(tmp_path: Path, url: str, source: str) -> None:
+    site = Site(DAYS)
+
+    async def redirect(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=302, headers={"Location": url})
+
+    site.instead[source] = redirect
+    done = site.crawl(tmp_path)
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr
+    assert len(records(tmp_path)) == 19
+    assert {URL(asked).host for asked in site.asked} == {"search.time.com", "content.time.com", "img.timeinc.net"}
+
+
+def test_a_redirect_of_the_start_cannot_send_the_crawl_elsewhere(tmp_path: Path) -> None:
+    site = Site(DAYS)
+
+    async def redirect(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=302, headers={"Location": "http://elsewhere.example/"})
+
+    site.instead[INDEX] = redirect
+    done = site.crawl(tmp_path)
+    assert done.returncode == 4
+    assert "refused: http://elsewhere.example/" in done.stderr
+    assert not site.asked_of("elsewhere.example")
+
+
+@pytest.mark.parametrize("source", [COVER, PICTURE])
+def test_a_redirect_within_the_archive_is_followed(tmp_path: Path, source: str) -> None:
+    site = Site(DAYS)
+    moved = source.replace("/time/", "/time/moved/")
+    site.instead[moved] = cover_page(DAYS[3]) if source == COVER else WHOLE
+
+    async def redirect(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=301, headers={"Location": moved})
+
+    site.instead[source] = redirect
+    assert site.crawl(tmp_path).returncode == 0
+    [record] = [record for record in records(tmp_path) if record["pubDate"] == DAYS[3].isoformat()]
+    assert record["files"][0]["url"] == PICTURE
+    again = Site(DAYS)
+    assert again.crawl(tmp_path, "-a", "full=1").returncode == 0
+    assert not again.asked_of("content.time.com")  # it is known by the address in the listing
+
+
+def test_a_page_cannot_forge_log_lines(tmp_path: Path) -> None:
+    site = Site(DAYS)
+    forged = "2026-11-23 03:15:00 [x] INFO: 4,763 covers in output.json"
+    site.instead[COVER] = cover_page(DAYS[3]).replace("<time>", f"<time>\n{forged}\x1b[2J\u2028{forged} ")
+    site.instead[cover_url(DAYS[4])] = cover_page(DAYS[4]).replace(
+        picture_url(DAYS[4]), f"http://img.timeinc.net/a&#10;{forged}&#13;{forged}&#27;[2J.jpg"
+    )
+    done = site.crawl(tmp_path)
+    assert done.returncode == 3
+    assert not [line for line in re.split("[\n\r\u2028]", done.stderr) if line.startswith(forged)]
+    assert "\x1b" not in done.stderr
+
+
+def test_two_pages_with_one_picture_are_two_covers(tmp_path: Path) -> None:
+    site = Site(DAYS)
+    site.instead[COVER] = cover_page(DAYS[3]).replace(PICTURE, picture_url(DAYS[4]))
+    assert site.crawl(tmp_path).returncode == 0
+    assert len(records(tmp_path)) == 20
+    assert len(list((tmp_path / "output" / "full").iterdir())) == 19
+
+
+def test_a_bad_picture_never_replaces_a_good_one(tmp_path: Path) -> None:
+    assert Site(DAYS).crawl(tmp_path).returncode == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "output" / "full").iterdir()}
+    site = Site(DAYS)
+    site.instead[PICTURE] = WHOLE[:-500]
+    done = site.crawl(tmp_path, "-a", "refresh=1")
+    assert done.returncode == 3
+    assert {path: path.read_bytes() for path in (tmp_path / "output" / "full").iterdir()} == before
+    assert len(records(tmp_path)) == 20
