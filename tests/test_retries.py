@@ -138,7 +138,7 @@ def test_waiting_stalls_nobody_else(tmp_path: Path) -> None:
     # More than CONCURRENT_REQUESTS, and all in the first listings.
     for day in days[:40]:
         site.instead[cover_url(day)] = first(1, lambda: web.Response(status=503), cover_page(day))
-    done = site.crawl(tmp_path, "-s", "RETRY_BACKOFF=4")
+    done = site.crawl(tmp_path, "-s", "RETRY_BACKOFF=8")
     assert done.returncode == 0, done.stderr
     pages = site.asked_of("content.time.com")
     assert len(pages) == 120
