@@ -20,7 +20,16 @@ from PIL import Image
 from yarl import URL
 
 from timecoverspider.replica.calendar import issue_dates
-from timecoverspider.replica.pages import CONTENT, PICTURES, SEARCH, cover_page, listing_url, picture_url, picture_width
+from timecoverspider.replica.pages import (
+    CONTENT,
+    PICTURES,
+    SEARCH,
+    cover_page,
+    listing_page,
+    listing_url,
+    picture_url,
+    picture_width,
+)
 from timecoverspider.replica.pictures import draw_cover
 from timecoverspider.replica.server import make_app
 from timecoverspider.replica.titles import issue_title
@@ -198,12 +207,13 @@ def test_next_to_a_page_already_seen_does_not_loop(tmp_path: Path) -> None:
 
     async def lead_back(request: web.Request) -> web.StreamResponse:
         first = f"{listing_url()}&sid={next(visits)}&internalid=endeca_dimension"  # another one each time
-        return web.Response(text=f"<div class=pages><a href='{first}'>Next</a></div>", content_type="text/html")
+        page = listing_page(issue_dates(16), offset=15) + f"<div class=pages><a href='{first}'>Next</a></div>"
+        return web.Response(text=page, content_type="text/html")
 
     site = Site(issue_dates(16))
     site.instead[str(URL(listing_url(offset=15)))] = lead_back
     done = site.crawl(tmp_path, "-s", "CLOSESPIDER_PAGECOUNT=100")
-    assert len(json.loads((tmp_path / "output.json").read_bytes())) == 15, done.stderr
+    assert len(json.loads((tmp_path / "output.json").read_bytes())) == 16, done.stderr
     assert next(visits) <= 2
 
 

@@ -91,6 +91,8 @@ class Catalog:
 
     def _prepare(self) -> None:
         with self._engine.begin() as connection:
+            if self._engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")  # which Python's driver leaves out before CREATE TABLE
             tables = set(sa.inspect(connection).get_table_names())
             if _SCHEMA.name in tables:
                 version = connection.scalar(sa.select(sa.func.max(_SCHEMA.c.schema_version)))
