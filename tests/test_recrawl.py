@@ -337,6 +337,25 @@ def test_a_file_that_is_no_list_of_records_is_kept(folder: Path, filled: Path, c
     assert feed(folder) == feed(filled)
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("covers.csv", b"name,age\nAda,36\n"), ("covers.xml", b"<notes><a/></notes>"), ("covers.jsonl", b"x")],
+)
+def test_other_formats_are_kept_where_they_are_not_ours(folder: Path, name: str, content: bytes) -> None:
+    (folder / name).write_bytes(content)
+    assert Site(DAYS).crawl(folder, feed=name).returncode == 0
+    [kept] = folder.glob(f"{name}.kept-*")
+    assert kept.read_bytes() == content
+
+
+def test_a_feed_of_some_fields_is_known_again(tmp_path: Path) -> None:
+    for days in (DAYS[1:], DAYS):
+        done = Site(days).crawl(tmp_path, "-s", "FEED_EXPORT_FIELDS=pubDate,title", feed="covers.csv")
+        assert done.returncode == 0, done.stderr
+        assert len(feed(tmp_path, "covers.csv").splitlines()) == len(days) + 1
+    assert not list(tmp_path.glob("covers.csv.kept-*"))
+
+
 def test_stale_drafts_are_cleaned_away(folder: Path) -> None:
     (folder / ".output.json.4711.tmp").write_text("half")
     (folder / "output" / ".incoming").mkdir(exist_ok=True)

@@ -141,10 +141,10 @@ class AtomicFeedStorage(FileFeedStorage):
         if self._target.exists():
             if filecmp.cmp(draft, self._target, shallow=False):
                 return
-            there = _records(self._target, self._format)
-            if there is None:
+            there, here = _read(self._target, self._format), _read(draft, self._format)
+            if there is None or (here and there[0] != here[0] and there[1]):
                 self._set_aside()
-            elif self._is_incomplete() and there > (_records(draft, self._format) or 0):
+            elif self._is_incomplete() and here and there[1] > here[1]:
                 logger.warning("%s stays as it was: it has more records than this crawl knows of", self._uri)
                 return
         draft.replace(self._target)
@@ -168,35 +168,40 @@ def _flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _records(path: Path, form: str) -> int | None:
-    """How many records a feed has; None where it is no list of records, 0 where that cannot be told."""
-    count = {"json": _json, "jsonlines": _lines, "jsonl": _lines, "jl": _lines, "csv": _csv, "xml": _xml}.get(form)
-    if count is None or path.stat().st_size == 0:
-        return 0
+def _read(path: Path, form: str) -> tuple[Any, int] | None:
+    """What a feed's records look like, and how many there are; None where it is no list of records.
+
+    Of formats that are not to be read without need, such as pickles, there are none.
+    """
+    read = {"json": _json, "jsonlines": _lines, "jsonl": _lines, "jl": _lines, "csv": _csv, "xml": _xml}.get(form)
+    if read is None or path.stat().st_size == 0:
+        return None, 0
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            return count(file)
+            return read(file)
     except (ValueError, RecursionError, csv.Error, ElementTree.ParseError):
         return None
 
 
-def _json(file: TextIO) -> int | None:
+def _json(file: TextIO) -> tuple[None, int]:
     return _all_records(json.load(file))
 
 
-def _lines(file: TextIO) -> int | None:
+def _lines(file: TextIO) -> tuple[None, int]:
     return _all_records([json.loads(line) for line in file])
 
 
-def _csv(file: TextIO) -> int | None:
-    rows = csv.DictReader(file, strict=True)
-    return sum(1 for _ in rows) if "file_urls" in (rows.fieldnames or []) else None
+def _csv(file: TextIO) -> tuple[list[str], int]:
+    rows = csv.reader(file, strict=True)
+    return next(rows), sum(1 for _ in rows)
 
 
-def _xml(file: TextIO) -> int | None:
+def _xml(file: TextIO) -> tuple[str, int]:
     root = ElementTree.parse(file).getroot()  # noqa: S314 (it only has to survive what a crawl has written)
-    return len(root) if root.tag == "items" else None
+    return root.tag, len(root)
 
 
-def _all_records(rows: Any) -> int | None:
-    return len(rows) if isinstance(rows, list) and all(isinstance(row, dict) for row in rows) else None
+def _all_records(rows: Any) -> tuple[None, int]:
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError("no list of records")
+    return None, len(rows)
