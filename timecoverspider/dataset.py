@@ -1,7 +1,6 @@
 """The data set that a crawl works on: its folder, its catalog, and how complete it is."""
 
 import asyncio
-import fcntl
 import logging
 import os
 import signal
@@ -19,8 +18,9 @@ from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 from twisted.python.failure import Failure
 
-from timecoverspider.catalog import COMPLETE, Catalog, Cover, cause, now, set_aside_if_corrupt
-from timecoverspider.errors import DatasetError, LockedError
+from timecoverspider.catalog import COMPLETE, Catalog, Cover, cause, set_aside_if_corrupt
+from timecoverspider.errors import DatasetError
+from timecoverspider.folder import claim, lock
 from timecoverspider.items import MagazineCover
 from timecoverspider.logs import one_line
 from timecoverspider.stores import clear_incoming
@@ -28,36 +28,6 @@ from timecoverspider.stores import clear_incoming
 logger = logging.getLogger(__name__)
 
 _COMMIT_INTERVAL = 0.1  # seconds; a transaction for each cover would take as long as the rest of the crawl
-
-
-def _lock(folder: Path) -> int:
-    """Take the folder for this process until it ends, however it ends.
-
-    Raises LockedError where another process has it.
-    """
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        holder = os.read(descriptor, 200).decode() or "another process"
-        os.close(descriptor)
-        raise LockedError(f"{folder} is in use by {holder}") from error
-    os.truncate(descriptor, 0)
-    os.write(descriptor, f"process {os.getpid()} since {now()}".encode())
-    return descriptor
-
-
-def _claim(folder: Path, archive: str) -> None:
-    """Remember which archive fills the folder; raises DatasetError where it was another one."""
-    mark = folder / ".archive"
-    filled_from = mark.read_text().strip() if mark.exists() else ""
-    if not filled_from:  # new, or killed in the middle of the next line
-        mark.write_text(f"{archive}\n")
-    elif filled_from != archive:
-        raise DatasetError(
-            f"{folder} holds the covers of ARCHIVE={filled_from}, which {archive} ones must not mix with: "
-            f"give another folder with -s FILES_STORE=…, or move this one away"
-        )
 
 
 class Dataset:
@@ -120,8 +90,8 @@ class Dataset:
     def _open(self) -> Catalog:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _lock(self.folder)
-            _claim(self.folder, self._settings["ARCHIVE"])
+            self._lock = lock(self.folder)
+            claim(self.folder, self._settings["ARCHIVE"])
             clear_incoming(self.folder)
             file = self.folder / "catalog.db"
             if not self._settings["CATALOG_URL"] and (aside := set_aside_if_corrupt(file)):

@@ -22,7 +22,7 @@ FEED_STORAGES = {
 
 # What is asked for.
 SPIDER_MIDDLEWARES = {
-    "timecoverspider.middlewares.WalkMiddleware": 100,
+    "timecoverspider.walk.WalkMiddleware": 100,
     # Each looks at everything that the spider yields, for what nobody needs here.
     "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
     "scrapy.spidermiddlewares.metacopy.MetaCopyDetectionMiddleware": None,
