@@ -4,11 +4,13 @@ import argparse
 import asyncio
 import signal
 import sys
+from pathlib import Path
 
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from timecoverspider.replica.calendar import issue_dates
+from timecoverspider.replica.faults import FAULTS, Faults
 from timecoverspider.replica.server import make_app, serve
 
 _GREETING = """\
@@ -21,14 +23,19 @@ The replica of the TIME cover archive, {issues:,} issues, answers as a proxy at 
 
 Its pictures are drawn, they are not TIME's."""
 
+_EXAMPLE = '{"seed": 7, "rules": [{"fault": "status", "url": "/covers/2014/", "status": 503, "times": 2}]}'
 
-async def _serve(issues: int | None, latency: float, port: int) -> None:
+
+async def _serve(issues: int | None, latency: float, port: int, faults: Path | None) -> None:
     days = issue_dates(issues)
+    app = make_app(days, latency, Faults.load(faults) if faults else None)
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with serve(make_app(days, latency), port) as address:
+    async with serve(app, port) as address:
         print(_GREETING.format(issues=len(days), address=address), flush=True)
+        if faults:
+            print(f"It misbehaves as {faults} says.", flush=True)
         await stopped.wait()
 
 
@@ -63,11 +70,18 @@ class Command(ScrapyCommand):
             "a larger one goes on before 1923, week by week and, beyond 105,056, day by day",
         )
 
+        parser.add_argument(
+            "--faults",
+            type=Path,
+            metavar="FILE",
+            help=f"misbehave as this file of JSON says, e.g. {_EXAMPLE}; the faults are: {', '.join(FAULTS)}",
+        )
+
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         if args or opts.latency < 0 or not 0 <= opts.port < 2**16 or (opts.issues is not None and opts.issues < 1):
             raise UsageError("--port is 0 to 65535, --latency 0 or more, --issues 1 or more, and nothing else")
         try:
-            asyncio.run(_serve(opts.issues, opts.latency / 1000, opts.port))
+            asyncio.run(_serve(opts.issues, opts.latency / 1000, opts.port, opts.faults))
         except ValueError as error:
             raise UsageError(str(error)) from error
         except OSError as error:

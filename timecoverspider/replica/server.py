@@ -13,6 +13,7 @@ from aiohttp import ETag, web
 
 from timecoverspider.replica import pages
 from timecoverspider.replica.calendar import issue_dates
+from timecoverspider.replica.faults import Faults
 from timecoverspider.replica.pictures import draw_cover
 
 _COVER = re.compile(r"/time/covers/0,16641,(\d{4})(\d\d)(\d\d),00\.html", re.ASCII)
@@ -125,17 +126,17 @@ def _page(request: web.Request, text: str, updated: date) -> web.Response:
     return _validated(response, etag, updated)
 
 
-def make_app(days: Sequence[date] | None = None, latency: float = 0) -> web.Application:
+def make_app(days: Sequence[date] | None = None, latency: float = 0, faults: Faults | None = None) -> web.Application:
     """The replica as an aiohttp application.
 
     *days* are the dates of its issues, newest first, by default the archive's 4,763. *latency* is
-    the time in seconds that each answer takes longer.
+    the time in seconds that each answer takes longer. *faults* are what it does wrong.
     """
     archive = _Archive(issue_dates() if days is None else days)
 
     async def answer(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(latency)
-        return await archive.answer(request)
+        return await (faults.answer(request, archive.answer) if faults else archive.answer(request))
 
     app = web.Application()
     app.router.add_route("GET", "/{path:.*}", answer)
