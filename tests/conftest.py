@@ -1,7 +1,10 @@
 """Real parts to test with: scrapy as a subprocess, the replica as a server on loopback."""
 
 import asyncio
+import hashlib
+import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -10,13 +13,17 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 
+from timecoverspider.replica.calendar import issue_dates
+from timecoverspider.replica.pages import picture_url
 from timecoverspider.replica.server import make_app, serve
 
 PROJECT = Path(__file__).resolve().parent.parent
+DAYS = issue_dates(40)
 SPIDER = "pyimagesearch-cover-spider"
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -138,3 +145,40 @@ class Site:
 
 def crawl_arguments(folder: Path, feed: str = "output.json") -> list[str]:
     return ["crawl", SPIDER, "-o", feed, "-s", f"FILES_STORE={folder / 'output'}", *FULL_SPEED]
+
+
+def feed(folder: Path, name: str = "output.json") -> bytes:
+    return (folder / name).read_bytes()
+
+
+def records(folder: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(feed(folder))
+    return rows
+
+
+def picture(folder: Path, day: date) -> Path:
+    return folder / "output" / "full" / f"{hashlib.sha1(picture_url(day).encode()).hexdigest()}.jpg"
+
+
+def assert_whole(folder: Path) -> None:
+    """Whatever happened: the feed is valid, and each of its records has its picture."""
+    if (folder / "output.json").exists():
+        for record in records(folder):
+            [file] = record["files"]
+            assert hashlib.md5((folder / "output" / file["path"]).read_bytes()).hexdigest() == file["checksum"]
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A complete data set of 40 covers."""
+    folder = tmp_path_factory.mktemp("filled")
+    done = Site(DAYS).crawl(folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def folder(filled: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
+    return tmp_path

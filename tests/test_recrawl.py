@@ -20,7 +20,20 @@ from xml.etree import ElementTree
 import psycopg
 import pytest
 from aiohttp import web
-from conftest import SPIDER, Site, crawl_arguments, environment, run_scrapy, scrapy_command, serving
+from conftest import (
+    DAYS,
+    SPIDER,
+    Site,
+    assert_whole,
+    crawl_arguments,
+    environment,
+    feed,
+    picture,
+    records,
+    run_scrapy,
+    scrapy_command,
+    serving,
+)
 from sqlalchemy import make_url
 from yarl import URL
 
@@ -28,23 +41,9 @@ from timecoverspider.replica.calendar import issue_dates
 from timecoverspider.replica.pages import cover_page, cover_url, listing_page, listing_url, picture_url
 from timecoverspider.replica.pictures import draw_cover
 
-DAYS = issue_dates(40)
 INDEX = str(URL("http://search.time.com/results.html?N=46&Ns=p_date_range|1"))
 FIRST_LISTING = str(URL(f"{listing_url()}&sid=150424A4D8E2&internalid=endeca_dimension"))
 ROBOTS = "http://search.time.com/robots.txt"
-
-
-def feed(folder: Path, name: str = "output.json") -> bytes:
-    return (folder / name).read_bytes()
-
-
-def records(folder: Path) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = json.loads(feed(folder))
-    return rows
-
-
-def picture(folder: Path, day: date) -> Path:
-    return folder / "output" / "full" / f"{hashlib.sha1(picture_url(day).encode()).hexdigest()}.jpg"
 
 
 def rows(folder: Path, query: str) -> list[tuple[Any, ...]]:
@@ -57,30 +56,6 @@ def rows(folder: Path, query: str) -> list[tuple[Any, ...]]:
 
 def closing(done: "subprocess.CompletedProcess[str]") -> str:
     return done.stderr.splitlines()[-1]
-
-
-def assert_whole(folder: Path) -> None:
-    """Whatever happened: the feed is valid, and each of its records has its picture."""
-    if (folder / "output.json").exists():
-        for record in records(folder):
-            [file] = record["files"]
-            assert hashlib.md5((folder / "output" / file["path"]).read_bytes()).hexdigest() == file["checksum"]
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A complete data set of 40 covers."""
-    folder = tmp_path_factory.mktemp("filled")
-    done = Site(DAYS).crawl(folder)
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-@pytest.fixture
-def folder(filled: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
-    shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
-    return tmp_path
 
 
 # What is asked for

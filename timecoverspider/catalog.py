@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -76,22 +77,22 @@ class Cover:
 class Catalog:
     """The catalog at a database URL, SQLite or PostgreSQL. Safe to use from several threads."""
 
-    def __init__(self, url: str | sa.URL) -> None:
-        """Open the catalog, or make an empty one where there is none.
+    def __init__(self, url: str | sa.URL, *, create: bool = True) -> None:
+        """Open the catalog, or make an empty one where there is none and *create* allows it.
 
         Raises DatasetError where it is not ours, newer than this program, or out of reach; it is not changed then.
         """
         try:
             self._engine = sa.create_engine(url)
-            self._prepare()
+            self._prepare(create)
         except (SQLAlchemyError, ImportError) as error:
             raise DatasetError(f"cannot open the catalog {_shown(url)}: {cause(error)}") from error
         # Both dialects spell this alike, SQLAlchemy's core has no word for it.
         self._insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
 
-    def _prepare(self) -> None:
+    def _prepare(self, create: bool) -> None:
         with self._engine.begin() as connection:
-            if self._engine.dialect.name == "sqlite":
+            if create and self._engine.dialect.name == "sqlite":
                 connection.exec_driver_sql("BEGIN IMMEDIATE")  # which Python's driver leaves out before CREATE TABLE
             tables = set(sa.inspect(connection).get_table_names())
             if _SCHEMA.name in tables:
@@ -102,7 +103,7 @@ class Catalog:
                         f"knows {SCHEMA_VERSION}: use the program that made it"
                     )
                 return
-            if tables & set(_METADATA.tables) or (tables and self._engine.dialect.name == "sqlite"):
+            if not create or tables & set(_METADATA.tables) or (tables and self._engine.dialect.name == "sqlite"):
                 raise DatasetError(f"{_shown(self._engine.url)} is not a catalog of timecoverspider")
             _METADATA.create_all(connection)
             connection.execute(_SCHEMA.insert().values(schema_version=SCHEMA_VERSION))
@@ -118,6 +119,11 @@ class Catalog:
         with self._engine.connect() as connection:
             for row in connection.execution_options(yield_per=1000).execute(sa.select(_COVERS).order_by(*order)):
                 yield Cover(*row)
+
+    def count(self) -> int:
+        """The number of covers."""
+        with self._engine.connect() as connection:
+            return connection.scalar(sa.select(sa.func.count()).select_from(_COVERS)) or 0
 
     def find(self, page_url: str) -> Cover | None:
         """The cover of a page, or None where it is not here."""
@@ -163,6 +169,12 @@ class Catalog:
         return datetime.fromisoformat(ended) if ended else None
 
 
+def sqlite_url(file: Path, *, create: bool = True) -> sa.URL:
+    """The database URL of a file; with *create* off, opening it fails where there is no such file."""
+    mode = "rwc" if create else "rw"
+    return sa.URL.create("sqlite", database=file.resolve().as_uri(), query={"mode": mode, "uri": "true"})
+
+
 def cause(error: Exception) -> str:
     """What a database said was wrong, in one line."""
     return " ".join(str(getattr(error, "orig", None) or error).split())
@@ -171,7 +183,8 @@ def cause(error: Exception) -> str:
 def _shown(url: str | sa.URL) -> str:
     """A database URL without its password; of SQLite just the file."""
     shown = sa.make_url(url)
-    return (shown.database if shown.drivername.startswith("sqlite") else None) or shown.render_as_string()
+    file = unquote((shown.database or "").removeprefix("file://")) if shown.drivername.startswith("sqlite") else ""
+    return file or shown.render_as_string()
 
 
 def set_aside_if_corrupt(path: Path) -> Path | None:

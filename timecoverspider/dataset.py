@@ -14,11 +14,10 @@ from typing import Any, Self
 from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
-from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 from twisted.python.failure import Failure
 
-from timecoverspider.catalog import COMPLETE, Catalog, Cover, cause, set_aside_if_corrupt
+from timecoverspider.catalog import COMPLETE, Catalog, Cover, cause, set_aside_if_corrupt, sqlite_url
 from timecoverspider.errors import DatasetError
 from timecoverspider.folder import claim, lock
 from timecoverspider.items import MagazineCover
@@ -52,7 +51,6 @@ class Dataset:
         self.unreadable = ""  # why the archive could not be read
         self.broken = ""  # why the crawl could not go on
         self.walked_whole = False  # to the last listing page
-        self.walked_enough = False  # to where all the rest is known
         self.signal = 0  # that asked the crawl to stop
         self.ending = asyncio.Event()  # from when on nothing new is begun
         self._unsaved: dict[str, Cover] = {}
@@ -60,9 +58,11 @@ class Dataset:
         self._writing = asyncio.Lock()
         self.catalog = self._open()
         self.refresh = self._asked("refresh")
+        #: Whether just what is damaged is fetched. It is no crawl for the catalog, which would take it for a whole one.
+        self.repairs = self.walked_enough = self._settings["REPAIR"] is not None
         try:
             self.may_stop_early = self._survey()
-            self._number = self.catalog.begin_crawl(self._settings["ARCHIVE"])
+            self._number = None if self.repairs else self.catalog.begin_crawl(self._settings["ARCHIVE"])
         except SQLAlchemyError as error:
             raise DatasetError(f"cannot use the catalog: {cause(error)}") from error
         self._loop = asyncio.get_running_loop()
@@ -98,12 +98,13 @@ class Dataset:
                 logger.warning("The catalog could not be read. It is now %s, and a new one is made.", aside)
         except OSError as error:
             raise DatasetError(f"cannot use {self.folder}: {error.strerror}") from error
-        return Catalog(self._settings["CATALOG_URL"] or URL.create("sqlite", database=str(file)))
+        return Catalog(self._settings["CATALOG_URL"] or sqlite_url(file))
 
     def _survey(self) -> bool:
         """See which covers are here; tells whether the walk may stop where it meets only these."""
+        to_repair = set(self._settings.getlist("REPAIR"))
         for cover in self.catalog.covers():
-            if self.size(cover.path) == cover.bytes:
+            if self.size(cover.path) == cover.bytes and cover.page_url not in to_repair:
                 self.known.add(cover.page_url)
             else:
                 self.damaged[cover.page_url] = cover
@@ -196,6 +197,8 @@ class Dataset:
         self.miss(item.page_url, str(failure.value))
 
     def spider_closed(self) -> None:
+        if self._number is None:
+            return
         outcomes = {0: COMPLETE, 1: "broken off", 3: "covers missing", 4: "archive unreadable"}
         try:
             self.catalog.end_crawl(

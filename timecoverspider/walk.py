@@ -43,7 +43,8 @@ class WalkMiddleware:
         """Add to the spider's start the covers whose pictures are damaged: only those are fetched."""
         async for request in start:
             request.errback = self._lost_page
-            yield request
+            if not self._dataset.repairs:
+                yield request
         if not self._dataset.refresh:
             for cover in list(self._dataset.damaged.values()):
                 item = MagazineCover(title=cover.title, pubDate=cover.pub_date, file_urls=[cover.image_url])

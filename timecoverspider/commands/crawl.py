@@ -8,6 +8,7 @@ import sys
 from typing import Any, ClassVar, NoReturn
 
 from scrapy.commands.crawl import Command as ScrapyCrawl
+from scrapy.crawler import Crawler, CrawlerProcessBase
 from scrapy.exceptions import UsageError
 
 logger = logging.getLogger(__name__)
@@ -18,6 +19,27 @@ _SPIDER_ARGUMENTS = ("full", "refresh")
 def _refuse(reason: str) -> NoReturn:
     print(f"scrapy crawl: error: {reason}", file=sys.stderr)
     raise SystemExit(2)
+
+
+def run_crawl(process: CrawlerProcessBase, crawler: Crawler, **arguments: str) -> int:
+    """Run a crawl of the data set to its end, and give its exit status."""
+    # Imported late, for they take long: --help and wrong usage need none of them.
+    from timecoverspider.dataset import Dataset  # noqa: PLC0415
+    from timecoverspider.errors import DatasetError  # noqa: PLC0415
+
+    crawl = asyncio.ensure_future(process.crawl(crawler, **arguments))
+    gc.freeze()  # modules stay
+    gc.set_threshold(50_000, 20, 50)  # requests and responses are many, and hardly ever form a cycle
+    process.start()
+    error = None if crawl.cancelled() else crawl.exception()
+    if isinstance(error, DatasetError):
+        logger.critical("Not started: %s", error)
+        return error.exit_status
+    if error is not None:
+        logger.critical("Crashed: %s", error, exc_info=error)
+        return 1
+    dataset = crawler.get_extension(Dataset)
+    return dataset.exit_status if dataset else 1
 
 
 class Command(ScrapyCrawl):
@@ -53,10 +75,6 @@ class Command(ScrapyCrawl):
                 _refuse(f"{name} must be a number, 0 or more, not {self.settings[name]!r}")
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        # Imported late, for they take long: --help and wrong usage need none of them.
-        from timecoverspider.dataset import Dataset  # noqa: PLC0415
-        from timecoverspider.errors import DatasetError  # noqa: PLC0415
-
         assert self.crawler_process is not None  # noqa: S101 (set by scrapy.cmdline)
         if len(args) != 1:
             raise UsageError("name one spider")
@@ -64,18 +82,4 @@ class Command(ScrapyCrawl):
         if args[0] not in names:
             _refuse(f"there is no spider {args[0]!r}, only {' and '.join(names)}")
 
-        crawler = self._create_crawler(args[0])
-        crawl = asyncio.ensure_future(self.crawler_process.crawl(crawler, **opts.spargs))
-        gc.freeze()  # modules stay
-        gc.set_threshold(50_000, 20, 50)  # requests and responses are many, and hardly ever form a cycle
-        self.crawler_process.start()
-        error = None if crawl.cancelled() else crawl.exception()
-        if isinstance(error, DatasetError):
-            logger.critical("Not started: %s", error)
-            self.exitcode = error.exit_status
-        elif error is not None:
-            logger.critical("Crashed: %s", error, exc_info=error)
-            self.exitcode = 1
-        else:
-            dataset = crawler.get_extension(Dataset)
-            self.exitcode = dataset.exit_status if dataset else 1
+        self.exitcode = run_crawl(self.crawler_process, self._create_crawler(args[0]), **opts.spargs)

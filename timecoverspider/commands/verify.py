@@ -1,0 +1,156 @@
+"""``scrapy verify``: the data set on disk against its catalog and its feed."""
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from scrapy.commands import ScrapyCommand
+from scrapy.exceptions import UsageError
+from scrapy.settings import BaseSettings
+
+from timecoverspider.commands.crawl import run_crawl
+from timecoverspider.logs import one_line
+
+if TYPE_CHECKING:
+    from timecoverspider.verification import Finding
+
+_FEED = "output.json"
+_FORMATS = {".json": "json", ".jsonl": "jsonlines", ".jl": "jsonlines"}
+_ASIDE = "unknown"  # the folder in FILES_STORE to which repairs move what no cover has
+
+
+class Command(ScrapyCommand):
+    """Check everything, and change nothing but with --repair."""
+
+    default_settings: ClassVar[dict[str, Any]] = {"DATASET_ENABLED": True}
+
+    def syntax(self) -> str:
+        return "[options] [FEED]"
+
+    def short_desc(self) -> str:
+        return "Check the data set against its catalog and its feed"
+
+    def long_desc(self) -> str:
+        return (
+            f"Read and decode every picture, and compare catalog, folder and FEED ({_FEED} where there is one; "
+            "JSON or JSON lines). One line tells each thing that is missing, cut, altered, undecodable, or in one "
+            "of the three and not in the others. Nothing is changed without --repair. "
+            "Exit status: 0 all is well; 1 there is no catalog, or it cannot be read; 2 wrong usage; "
+            "3 something is wrong; 5 a crawl is at work; 130 interrupted."
+        )
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        super().add_options(parser)
+        parser.add_argument(
+            "--repair",
+            action="store_true",
+            help="fetch the pictures that are not as they should be again, and just those; move files that no cover "
+            f"has to the folder {_ASIDE}; write the feed again where it is not the catalog's",
+        )
+        parser.add_argument("--json", action="store_true", help="print one JSON object in place of lines")
+
+    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        super().process_options(args, opts)
+        if len(args) > 1 or (args and Path(args[0]).suffix not in _FORMATS):
+            raise UsageError(f"name one feed at most, whose name ends in {', '.join(_FORMATS)}")
+        feed = Path(args[0] if args else _FEED)
+        self._feed = feed if args or feed.exists() else None
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        from timecoverspider.errors import DatasetError  # noqa: PLC0415 (these take long, and --help needs none)
+
+        try:
+            self.exitcode = self._run(opts)
+        except DatasetError as error:
+            print(f"scrapy verify: {error}", file=sys.stderr)
+            self.exitcode = error.exit_status
+        except KeyboardInterrupt:
+            print("scrapy verify: interrupted", file=sys.stderr)
+            self.exitcode = 130
+
+    def _run(self, opts: argparse.Namespace) -> int:
+        covers, findings = self._look()
+        if not opts.json:
+            for finding in findings:
+                page = f" (<{finding.page_url}>)" if finding.page_url else ""
+                print(one_line(f"{finding.what}: {finding.subject}{page}: {finding.reason}"))
+        left = findings
+        if findings and opts.repair:
+            self._repair(findings)
+            covers, left = self._look()
+        repaired = [finding for finding in findings if finding not in left]
+        if opts.json:
+            print(json.dumps({"covers": covers, "findings": _objects(left), "repaired": _objects(repaired)}, indent=1))
+        else:
+            for finding in repaired:
+                print(one_line(f"repaired: {finding.subject}"))
+            print(self._closing(covers, findings, left))
+        return 3 if left else 0
+
+    def _look(self) -> tuple[int, list["Finding"]]:
+        """The number of covers, and what is wrong. Raises DatasetError."""
+        from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+        from tqdm import tqdm  # noqa: PLC0415
+
+        from timecoverspider.catalog import Catalog, cause, sqlite_url  # noqa: PLC0415
+        from timecoverspider.errors import DatasetError  # noqa: PLC0415
+        from timecoverspider.folder import check_unlocked  # noqa: PLC0415
+        from timecoverspider.verification import verify  # noqa: PLC0415
+
+        check_unlocked(self._folder)
+        file = self._folder / "catalog.db"
+        if not self._settings["CATALOG_URL"] and not file.exists():
+            raise DatasetError(f"there is no catalog at {file}, so there is nothing to check against")
+        catalog = Catalog(self._settings["CATALOG_URL"] or sqlite_url(file, create=False), create=False)
+        try:
+            covers = catalog.count()
+            with tqdm(total=covers, desc="pictures", unit="", disable=None, dynamic_ncols=True, leave=False) as bar:
+                return covers, list(verify(self._folder, catalog, self._feed, bar.update))
+        except SQLAlchemyError as error:
+            raise DatasetError(f"cannot read the catalog: {cause(error)}") from error
+        finally:
+            catalog.close()
+
+    def _repair(self, findings: list["Finding"]) -> None:
+        """Move away what is unknown, fetch what is broken again, and write the feed."""
+        from timecoverspider.folder import lock  # noqa: PLC0415
+        from timecoverspider.verification import UNKNOWN  # noqa: PLC0415
+
+        assert self.crawler_process is not None  # noqa: S101 (set by scrapy.cmdline)
+        locked = lock(self._folder)
+        for finding in findings:
+            if finding.what == UNKNOWN:
+                (self._folder / _ASIDE).mkdir(exist_ok=True)
+                (self._folder / finding.subject).rename(self._folder / _ASIDE / Path(finding.subject).name)
+        os.close(locked)
+        pages = [finding.page_url for finding in findings if finding.page_url]
+        settings = self.crawler_process.settings
+        settings.set("REPAIR", pages, "cmdline")
+        if self._feed:
+            settings.set("FEEDS", {str(self._feed): {"format": _FORMATS[self._feed.suffix]}}, "cmdline")
+        [spider] = self.crawler_process.spider_loader.list()
+        run_crawl(self.crawler_process, self.crawler_process.create_crawler(spider))
+
+    def _closing(self, covers: int, findings: list["Finding"], left: list["Finding"]) -> str:
+        checked = f"{covers:,} covers in {os.path.relpath(self._folder)}" + (f" and {self._feed}" if self._feed else "")
+        if not findings:
+            return f"{checked}: all is well."
+        repaired = f", {len(findings) - len(left):,} repaired" if len(left) < len(findings) else ""
+        return f"{checked}: {len(findings):,} found{repaired}."
+
+    @property
+    def _settings(self) -> BaseSettings:
+        assert self.settings is not None  # noqa: S101 (set by scrapy.cmdline)
+        return self.settings
+
+    @property
+    def _folder(self) -> Path:
+        return Path(self._settings["FILES_STORE"]).resolve()
+
+
+def _objects(findings: list["Finding"]) -> list[dict[str, str]]:
+    return [asdict(finding) for finding in findings]
