@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -76,17 +77,21 @@ def scrapy(tmp_path: Path) -> Run:
 @contextmanager
 def serving(app: web.Application) -> Iterator[str]:
     """The address of *app*, served by a thread for as long as the context lasts."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
+    addresses: Queue[str] = Queue()
+    stopped = threading.Event()
+
+    async def run() -> None:
+        async with serve(app) as address:
+            addresses.put(address)
+            await asyncio.to_thread(stopped.wait)
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),))
     thread.start()
-    server = serve(app)
     try:
-        yield asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result()
+        yield addresses.get(timeout=60)
     finally:
-        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
+        stopped.set()
         thread.join()
-        loop.close()
 
 
 class Site:

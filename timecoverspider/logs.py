@@ -56,6 +56,12 @@ def one_line(text: str) -> str:
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
+def brief(error: BaseException | None) -> str:
+    """What an error says, or its name where it says nothing, in 200 signs: it may quote what a server sent."""
+    text = str(error) or type(error).__name__
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
 def _without_traceback(record: logging.LogRecord) -> bool:
     if record.exc_info and isinstance(record.exc_info[1], _CAUSE_KNOWN):
         record.exc_info = None

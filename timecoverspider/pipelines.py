@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from timecoverspider.catalog import Cover, cause, now
 from timecoverspider.dataset import Dataset
 from timecoverspider.items import MagazineCover
+from timecoverspider.logs import brief
 from timecoverspider.pictures import RefusedPicture, picture_size
 from timecoverspider.retries import try_again
 from timecoverspider.stores import AtomicFilesStore
@@ -144,7 +145,7 @@ class CoverPipeline(FilesPipeline):
 
     def media_failed(self, failure: Failure, request: Request, info: MediaPipeline.SpiderInfo) -> NoReturn:
         """Raise FileException with the reason; item_completed says it."""
-        raise FileException(str(failure.value) or type(failure.value).__name__) from failure.value
+        raise FileException(brief(failure.value)) from failure.value
 
     def item_completed(self, results: list[FileInfoOrError], item: Any, info: MediaPipeline.SpiderInfo) -> Any:
         """The picture of the cover's one URL. Raises DropItem where there is none."""

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 
 from timecoverspider.dataset import Dataset
 from timecoverspider.items import MagazineCover
+from timecoverspider.logs import brief
 from timecoverspider.middlewares import without_session
 from timecoverspider.rejected import RejectedPages
 from timecoverspider.retries import try_again
@@ -109,12 +110,12 @@ class WalkMiddleware:
 
     def process_spider_exception(self, response: Response, exception: Exception) -> list[Any] | None:
         if not isinstance(exception, ValueError):
-            self._reject(response, str(exception))
+            self._reject(response, brief(exception))
             return None  # a bug: Scrapy logs the traceback
         if _callback(response) == "parse_covers":
             self._misread.add(_page_url(response.request))
             self._look_for_drift()
-        return self._refuse(response, str(exception))
+        return self._refuse(response, brief(exception))
 
     def _refuse(self, response: Response, reason: str) -> list[Request]:
         """Ask for a page again that makes no sense, or give it up where that has been tried enough."""
@@ -176,4 +177,4 @@ def _page_url(request: Request | None) -> str:
 def _reason(failure: Failure) -> str:
     if isinstance(failure.value, HttpError):
         return f"HTTP {failure.value.response.status}"
-    return str(failure.value) or type(failure.value).__name__
+    return brief(failure.value)

@@ -105,7 +105,7 @@ PAGES: dict[str, tuple[str, Callable[[str], bool]]] = {
     "wrong_title": (COVER, lambda page: "\n\x1b[2J" in page),
     "wrong_date": (COVER, lambda page: "<time>Smarch Feb. 17" in page),
     "wrong_picture": (COVER, lambda page: 'src="file:///etc/passwd"' in page),
-    "malformed": (COVER, lambda page: "</" not in page and "<h1>" in page),
+    "malformed": (COVER, lambda page: page.count("</") == 1 and "<h1>" in page),
     "again": (LISTING, lambda page: page.count("Large Cover") == 30),
     "back": (LISTING, lambda page: "No=15" not in page and "Next" in page),
 }

@@ -63,7 +63,7 @@ _PAGES: dict[str, Callable[[str], str]] = {
     "wrong_title": _replacing("<h1>", "<h1>Nothing is missing\n\x1b[2J"),
     "wrong_date": _replacing("<time>", "<time>Smarch "),
     "wrong_picture": _replacing('<img src="[^"]*"', '<img src="file:///etc/passwd"'),
-    "malformed": lambda page: re.sub("</[^>]*>|<html>|<body>", "", page),
+    "malformed": lambda page: re.sub("</(?!title)[^>]*>|<html>|<body>", "", page),
     "again": _replacing("<ul>(.*?)</ul>", r"<ul>\1\1</ul>"),
     "back": _replacing('<div class="pages">.*?</div>', _NEXT),
 }
@@ -133,6 +133,11 @@ class Faults:
             raise ValueError(f"{path}: {error.strerror}") from error
         except (ValueError, TypeError) as error:
             raise ValueError(f"{path}: {error}") from error
+
+    @property
+    def count(self) -> int:
+        """How many requests have been spoilt."""
+        return self._spoilt.total()
 
     async def answer(self, request: web.Request, good: Handler) -> web.StreamResponse:
         """What the archive answers, spoilt where a rule meets the request."""
