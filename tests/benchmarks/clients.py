@@ -39,13 +39,11 @@ def _ours(folder: Path) -> list[str]:
     return _settings(ARCHIVE="live", DOWNLOAD_DELAY=0, AUTOTHROTTLE_ENABLED=False, FILES_STORE=folder / "output")
 
 
-CRAWLERS = (
-    Crawler(
-        TUTORIAL,
-        {"PYTHONPATH": str(PROJECT / "tests" / "tutorial"), "SCRAPY_SETTINGS_MODULE": "tutorial.settings"},
-    ),
-    Crawler(OURS, {"PYTHONPATH": str(PROJECT), "SCRAPY_SETTINGS_MODULE": "timecoverspider.settings"}, _ours),
+TUTORIAL_CRAWLER = Crawler(
+    TUTORIAL, {"PYTHONPATH": str(PROJECT / "tests" / "tutorial"), "SCRAPY_SETTINGS_MODULE": "tutorial.settings"}
 )
+OURS_CRAWLER = Crawler(OURS, {"PYTHONPATH": str(PROJECT), "SCRAPY_SETTINGS_MODULE": "timecoverspider.settings"}, _ours)
+CRAWLERS = (TUTORIAL_CRAWLER, OURS_CRAWLER)
 
 # What this project is told beside that, by the number of requests that it may have in flight.
 EQUAL_TO_THE_TUTORIAL = _settings(CONCURRENT_REQUESTS=IN_FLIGHT, CONCURRENT_REQUESTS_PER_DOMAIN=IN_FLIGHT)

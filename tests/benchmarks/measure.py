@@ -37,6 +37,7 @@ class Result:
 
     wall: float  # seconds, from the moment it was started
     cpu: float  # seconds, of the user's and the system's
+    system: float  # seconds of those, which go into files and sockets
     memory: int  # bytes at the peak
     status: int
     first_request: float | None = None  # seconds until the server had it
@@ -103,7 +104,7 @@ def run(command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> R
     process.returncode = os.waitstatus_to_exitcode(status)  # Popen cannot know that somebody else has waited
     # Linux gives kilobytes, macOS bytes.
     memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return Result(wall, usage.ru_utime + usage.ru_stime, memory, process.returncode)
+    return Result(wall, usage.ru_utime + usage.ru_stime, usage.ru_stime, memory, process.returncode)
 
 
 def count_covers(folder: Path) -> int:

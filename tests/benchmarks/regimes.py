@@ -34,7 +34,7 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def fresh_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         yield Path(name)
 
@@ -58,7 +58,7 @@ def measured_crawl(
 def warm_up(server: Server) -> None:
     """A crawl of each that is not counted: it fills the caches of the disk and of the server."""
     for crawler in CRAWLERS:
-        with _folder() as folder:
+        with fresh_folder() as folder:
             measured_crawl("warm-up", crawler, folder, server, EQUAL_TO_THE_TUTORIAL)
 
 
@@ -66,7 +66,7 @@ def measure_engine(measured: Measured, server: Server, pairs: int, again: bool) 
     """Crawls without latency and with as many requests in flight; and, if *again*, the same in the same folder."""
     for pair in range(pairs):
         for crawler in CRAWLERS:
-            with _folder() as folder:
+            with fresh_folder() as folder:
                 label = f"engine, pair {pair + 1} of {pairs}"
                 result = measured_crawl(label, crawler, folder, server, EQUAL_TO_THE_TUTORIAL)
                 measured.engine.setdefault(crawler.name, []).append(result)
@@ -80,7 +80,7 @@ def measure_polite(measured: Measured, server: Server, pairs: int) -> None:
     """Crawls of a distant server that lets nobody have more than eight requests answered at a time."""
     for pair in range(pairs):
         for crawler in CRAWLERS:
-            with _folder() as folder:
+            with fresh_folder() as folder:
                 label = f"polite, pair {pair + 1} of {pairs}"
                 limits = {"latency": LATENCY, "in_flight": POLITE_IN_FLIGHT}
                 result = measured_crawl(label, crawler, folder, server, AS_SHIPPED, **limits)
@@ -91,7 +91,7 @@ def measure_start(measured: Measured) -> None:
     """The command's help, which shows how long the command takes to come to life. The first of each is a warm-up."""
     for number in range(STARTS + 1):
         for crawler in CRAWLERS:
-            with _folder() as folder:
+            with fresh_folder() as folder:
                 result = run(crawler.help_command(), folder, {**crawler.variables, "HOME": str(folder)})
             say(f"start, {number} of {STARTS}, {crawler.name}: {result.wall:.2f} s\n")
             if number:
@@ -111,7 +111,7 @@ def measure_downloaders(measured: Measured, server: Server, pairs: int) -> None:
 
 
 def _download(downloader: Downloader, urls: Sequence[str], server: Server) -> Result:
-    with _folder() as folder:
+    with fresh_folder() as folder:
         downloader.prepare(folder, urls)
         command = downloader.command(folder, server.address)
         result = crawl(command, folder, {"HOME": str(folder)}, server)

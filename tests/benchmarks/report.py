@@ -8,6 +8,7 @@ from pathlib import Path
 from clients import OURS, TUTORIAL
 from measure import Result
 from regimes import LATENCY, POLITE_IN_FLIGHT, Measured, Results
+from scale import Size
 
 BEGIN, END = "<!-- benchmark -->", "<!-- /benchmark -->"
 
@@ -16,6 +17,7 @@ Column = tuple[str, Value, str]  # heading, value, and how it is written
 
 WALL: Column = ("wall time", lambda result: result.wall, "{:.2f} s")
 CPU: Column = ("CPU time", lambda result: result.cpu, "{:.2f} s")
+SYSTEM: Column = ("the system's part of it", lambda result: result.system, "{:.2f} s")
 COVERS: Column = ("covers", lambda result: result.covers, "{:,.0f}")
 RATE: Column = ("covers/s", lambda result: result.covers / result.wall, "{:,.0f}")
 REQUESTS: Column = ("requests", lambda result: result.requests, "{:,.0f}")
@@ -80,13 +82,15 @@ def _section(title: str, explanation: str, results: Results, columns: Sequence[C
     return f"**{title}**: {explanation}; {runs}.\n\n{compared(results, columns)}"
 
 
-def markdown(measured: Measured, versions: dict[str, str]) -> str:
+def markdown(measured: Measured, scale: Sequence[Size], versions: dict[str, str]) -> str:
     """All tables of what was measured."""
     parts = [machine(versions)]
     bound = -(-measured.issues // POLITE_IN_FLIGHT) * LATENCY
     if measured.engine:
         text = "no latency, 16 requests in flight on both sides"
-        parts.append(_section("Engine", text, measured.engine, (WALL, CPU, RATE, COVERS, REQUESTS, MEMORY, FIRST)))
+        parts.append(
+            _section("Engine", text, measured.engine, (WALL, CPU, SYSTEM, RATE, COVERS, REQUESTS, MEMORY, FIRST))
+        )
     if measured.polite:
         text = (
             f"{LATENCY * 1000:.0f} ms latency, {POLITE_IN_FLIGHT} requests of each host answered at a time, "
@@ -94,14 +98,46 @@ def markdown(measured: Measured, versions: dict[str, str]) -> str:
         )
         share: Column = ("wall time / least", lambda result: result.wall / bound, "{:.2f}")
         parts.append(
-            _section("Polite", text, measured.polite, (WALL, share, CPU, RATE, COVERS, REQUESTS, MOST, MEMORY))
+            _section("Polite", text, measured.polite, (WALL, share, CPU, SYSTEM, RATE, COVERS, REQUESTS, MOST, MEMORY))
         )
     if measured.recrawl:
         text = "the same command again, where nothing is new"
-        parts.append(_section("Recrawl", text, measured.recrawl, (WALL, CPU, COVERS, REQUESTS, MEMORY)))
+        parts.append(_section("Recrawl", text, measured.recrawl, (WALL, CPU, SYSTEM, COVERS, REQUESTS, MEMORY)))
     if measured.start:
         parts.append(_section("Start", "`scrapy crawl --help`", measured.start, (WALL, CPU, MEMORY)))
+    if scale:
+        parts.append(f"**Scale**: this project, pictures of 1 KB, no latency; one run each.\n\n{_scaled(scale)}")
     return "\n\n".join(parts)
+
+
+def _scaled(scale: Sequence[Size]) -> str:
+    headings = (
+        *("covers", "wall time", "time per cover", "CPU time", "peak memory", "memory per further cover"),
+        *("catalog", "feed", "recrawl", "its requests", "its peak memory"),
+    )
+    rows = [
+        [
+            f"{size.crawl.covers:,}",
+            f"{size.crawl.wall:,.1f} s",
+            f"{size.crawl.wall / max(size.crawl.covers, 1) * 1000:.2f} ms",
+            f"{size.crawl.cpu:,.1f} s",
+            f"{size.crawl.memory / 2**20:.0f} MB",
+            _memory_per_cover(scale[0].crawl, size.crawl),
+            f"{size.catalog / 2**20:.1f} MB",
+            f"{size.feed / 2**20:.1f} MB",
+            f"{size.recrawl.wall:.2f} s",
+            f"{size.recrawl.requests:,}",
+            f"{size.recrawl.memory / 2**20:.0f} MB",
+        ]
+        for size in scale
+    ]
+    return table(headings, rows) + _failures({OURS: [run for size in scale for run in (size.crawl, size.recrawl)]})
+
+
+def _memory_per_cover(smallest: Result, larger: Result) -> str:
+    """What each cover that the smallest archive has not adds to the peak."""
+    covers = larger.covers - smallest.covers
+    return f"{(larger.memory - smallest.memory) / covers:,.0f} bytes" if covers else ""
 
 
 def split_at_marks(readme: Path) -> tuple[str, str]:
