@@ -47,3 +47,11 @@ def test_benchmark_needs_the_marks_in_a_readme(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "<!-- benchmark -->" in done.stderr
     assert readme.read_text() == "No marks."
+
+
+def test_benchmark_shows_what_a_larger_archive_costs() -> None:
+    done = run_benchmark("--scale", "30")
+    assert done.returncode == 0, done.stderr
+    row = dict(zip(cells(done.stdout, "covers"), cells(done.stdout, "30"), strict=True))
+    assert row["its requests"] == "3"
+    assert "exit status" not in done.stdout

@@ -38,11 +38,11 @@ from scale import REAL_SIZE, measure_scale, sizes_up_to
 REGIMES = ("engine", "polite", "recrawl", "start")
 
 
-def _number(text: str) -> int:
-    number = int(text)
-    if number < 1:
+def number(text: str) -> int:
+    value = int(text)
+    if value < 1:
         raise argparse.ArgumentTypeError("it is 1 or more")
-    return number
+    return value
 
 
 def _options() -> argparse.Namespace:
@@ -50,13 +50,13 @@ def _options() -> argparse.Namespace:
         prog="python tests/benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", nargs="+", choices=REGIMES, help="regimes to measure (default: all)")
-    parser.add_argument("--pairs", type=_number, default=3, metavar="N", help="runs of each client (default: 3)")
+    parser.add_argument("--pairs", type=number, default=3, metavar="N", help="runs of each client (default: 3)")
     parser.add_argument(
-        "--issues", type=_number, default=REAL_SIZE, metavar="N", help="size of the archive (default: 4763)"
+        "--issues", type=number, default=REAL_SIZE, metavar="N", help="size of the archive (default: 4763)"
     )
     parser.add_argument(
         "--scale",
-        type=_number,
+        type=number,
         nargs="?",
         const=REAL_SIZE * 10,
         metavar="N",
