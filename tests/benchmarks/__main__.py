@@ -1,0 +1,114 @@
+"""Measures this project beside the tutorial's, and a few downloaders, with a server on the same machine.
+
+    .venv/bin/python tests/benchmarks
+
+Measured, for each client as a process of its own, in a new folder and in turns with the other:
+
+- *engine*: no latency, 16 requests in flight on both sides. What the programs themselves cost. Downloaders that are
+  installed stand beside it for orientation: they get all addresses beforehand, read no page and check no picture.
+- *polite*: 50 ms latency, and a server that answers eight requests of each host at a time, whatever is asked.
+- *recrawl*: the same command again in the folder that a crawl has just filled.
+- *start*: the time that ``scrapy crawl --help`` takes.
+- with ``--scale``: this project alone with archives of 4,763 covers and more, and pictures of 1 KB.
+
+Wall time counts from the start of the process to its end, CPU time is the user's and the system's, covers are records
+whose files are there. Not measured, and good to know:
+
+- Client and server share the machine's cores. With two, a client that uses more than one takes time from the server,
+  so that differences of wall time are smaller than they would be with a server elsewhere; CPU time is the client's own.
+- Pictures are drawn beforehand, and pages rendered once: the server's work is small and the same for all clients.
+- The tutorial's spider loses all covers of June and July. It fetches fewer pictures, hence covers per second.
+- This project flushes each picture to disk, and decodes it. What a flush costs depends on the disk.
+- Where making a file is slow, it is much of what there is to see, and differs from run to run: look at the system's
+  part of the CPU time. The folders are where TMPDIR says; ``TMPDIR=/dev/shm`` leaves the disk out.
+- A process starts with the peak memory of the one that starts it, here about 15 MB: a downloader may need less.
+- Nothing here is a network. Loopback loses no packets and has no bandwidth to share.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from measure import PROJECT, serving
+from regimes import Measured, measure_downloaders, measure_engine, measure_polite, measure_start, warm_up
+from report import markdown, split_at_marks, write_into
+from scale import REAL_SIZE, measure_scale, sizes_up_to
+
+REGIMES = ("engine", "polite", "recrawl", "start")
+
+
+def number(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("it is 1 or more")
+    return value
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python tests/benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", nargs="+", choices=REGIMES, help="regimes to measure (default: all)")
+    parser.add_argument("--pairs", type=number, default=3, metavar="N", help="runs of each client (default: 3)")
+    parser.add_argument(
+        "--issues", type=number, default=REAL_SIZE, metavar="N", help="size of the archive (default: 4763)"
+    )
+    parser.add_argument(
+        "--scale",
+        type=number,
+        nargs="?",
+        const=REAL_SIZE * 10,
+        metavar="N",
+        help="in place of the regimes, or beside those of --only: archives of N issues and of N/10, N/100 down to 4763 "
+        "(default: 47630; 476300 takes long, and 5 GB of disk)",
+    )
+    parser.add_argument(
+        "--readme",
+        type=Path,
+        nargs="?",
+        const=PROJECT / "README.md",
+        metavar="FILE",
+        help="put the tables into this file too (default: README.md)",
+    )
+    options = parser.parse_args()
+    if options.readme:
+        try:
+            split_at_marks(options.readme)  # now, and not when all is measured
+        except (OSError, ValueError) as error:
+            parser.error(str(error))
+    return options
+
+
+def _measure(regimes: Sequence[str], issues: int, pairs: int) -> tuple[Measured, dict[str, str]]:
+    """What the regimes showed, and the versions of the libraries."""
+    measured = Measured(issues)
+    with serving(issues) as server:
+        if set(regimes) - {"start"}:
+            warm_up(server)
+        if {"engine", "recrawl"} & set(regimes):
+            measure_engine(measured, server, pairs, again="recrawl" in regimes)
+        if "engine" in regimes:
+            measure_downloaders(measured, server, pairs)
+        else:
+            measured.engine.clear()  # a recrawl needs the crawl before it
+        if "polite" in regimes:
+            measure_polite(measured, server, pairs)
+        if "start" in regimes:
+            measure_start(measured)
+    return measured, server.versions
+
+
+def main() -> None:
+    options = _options()
+    regimes = options.only or (REGIMES if options.scale is None else ())
+    measured, versions = _measure(regimes, options.issues, options.pairs)
+    scale = measure_scale(sizes_up_to(options.scale)) if options.scale else []
+    text = markdown(measured, scale, versions)
+    sys.stdout.write(f"{text}\n")
+    if options.readme:
+        write_into(options.readme, text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""The server of the benchmark: the replica in a process of its own, with pictures that are drawn beforehand.
+
+It prints one line of JSON, its port and the versions of what it runs on, and ends when its standard input does. With
+``--list`` it prints the addresses of the whole archive in place of that, for clients that do not follow links.
+"""
+
+import argparse
+import asyncio
+import gzip
+import json
+import sys
+import time
+from asyncio import Semaphore
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, date, datetime
+from importlib.metadata import version
+from io import BytesIO
+from zlib import crc32
+
+import uvloop
+from aiohttp import ETag, web
+from PIL import Image
+
+from timecoverspider.replica import pages
+from timecoverspider.replica.calendar import issue_dates
+from timecoverspider.replica.pictures import draw_cover
+from timecoverspider.replica.server import make_app, serve
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+HOSTS = (pages.SEARCH, pages.CONTENT, pages.PICTURES)
+POOL = 16  # pictures: as many as never wait for a drawing, and few enough to stay in the processor's cache
+KEPT_PAGES = 20_000  # all of the archive's own 4,763 issues; a larger archive's are rendered each time
+MODIFIED = datetime(2014, 3, 10, tzinfo=UTC)
+
+
+class Meter:
+    """Counts requests, and keeps as many of each host waiting as it is told."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self, latency: float = 0, in_flight: int = 0) -> None:
+        """Begin to count anew; *in_flight* is the limit for each host, where 0 is none."""
+        self._latency = latency
+        self._gates = {host: Semaphore(in_flight) for host in HOSTS} if in_flight else {}
+        self._first: float | None = None
+        self._requests: Counter[str] = Counter()
+        self._flying: Counter[str] = Counter()
+        self._most: Counter[str] = Counter()
+
+    def counters(self) -> dict[str, object]:
+        return {"first": self._first, "requests": self._requests, "most": self._most}
+
+    async def measured(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer a request, after the latency, when it is its turn."""
+        host = request.host
+        if self._first is None:
+            self._first = time.monotonic()
+        self._requests[host] += 1
+        self._flying[host] += 1
+        self._most[host] = max(self._most[host], self._flying[host])
+        try:
+            if gate := self._gates.get(host):
+                async with gate:
+                    return await self._late(request, handler)
+            return await self._late(request, handler)
+        finally:
+            self._flying[host] -= 1
+
+    async def _late(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if self._latency:
+            await asyncio.sleep(self._latency)
+        return await handler(request)
+
+
+def _tiny_picture() -> bytes:
+    """A whole JPEG of about 1 KB, most of it a comment."""
+    file = BytesIO()
+    Image.new("L", (16, 21), 128).save(file, "JPEG", comment=b"A small cover for a large archive. " * 20)
+    return file.getvalue()
+
+
+class Pictures:
+    """A few pictures, one of which stands at each address."""
+
+    def __init__(self, days: Sequence[date], tiny: bool) -> None:
+        self._known = frozenset(pages.picture_url(day).partition(pages.PICTURES)[2] for day in days)
+        step = max(len(days) // POOL, 1)
+        drawn = [_tiny_picture()] if tiny else [draw_cover(day, pages.picture_width(day)) for day in days[::step]]
+        self._pool = [(body, ETag(f"{crc32(body):08x}")) for body in drawn]
+
+    def answer(self, request: web.Request) -> web.Response:
+        path = request.path
+        if path not in self._known:
+            raise web.HTTPNotFound
+        body, etag = self._pool[crc32(path.encode()) % len(self._pool)]
+        if request.if_none_match is not None:
+            current = any(tag.value in (etag.value, "*") for tag in request.if_none_match)
+        else:
+            since = request.if_modified_since
+            current = since is not None and since >= MODIFIED
+        response = web.Response(status=304) if current else web.Response(body=body, content_type="image/jpeg")
+        response.etag, response.last_modified = etag, MODIFIED
+        return response
+
+
+class Pages:
+    """Pages as the replica has them, rendered and compressed once."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str, bool], tuple[bytes, dict[str, str]]] = {}
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        zipped = "gzip" in request.headers.get("Accept-Encoding", "")
+        key = (request.host, request.path_qs, zipped)
+        if kept := self._kept.get(key):
+            return web.Response(body=kept[0], headers=kept[1])
+        response = await handler(request)
+        if not isinstance(response, web.Response) or not isinstance(response.body, bytes) or response.status != 200:
+            return response
+        body, headers = response.body, dict(response.headers)
+        headers.pop("Content-Length", None)
+        if zipped:
+            body, headers["Content-Encoding"] = gzip.compress(body), "gzip"
+        if len(self._kept) < KEPT_PAGES:
+            self._kept[key] = body, headers
+        return web.Response(body=body, headers=headers)
+
+
+def benchmark_app(days: Sequence[date], tiny: bool) -> web.Application:
+    """The replica behind the meter; ``/benchmark/counters`` reads the counters, ``/benchmark/reset`` sets them to 0."""
+    meter, pictures, kept = Meter(), Pictures(days, tiny), Pages()
+
+    async def content(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.host == pages.PICTURES and request.path != "/robots.txt":
+            return pictures.answer(request)
+        return await kept.answer(request, handler)
+
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.host in HOSTS:
+            return await meter.measured(request, lambda request: content(request, handler))
+        if request.path == "/benchmark/reset":
+            meter.reset(float(request.query["latency"]), int(request.query["in_flight"]))
+        elif request.path != "/benchmark/counters":
+            raise web.HTTPNotFound
+        return web.json_response(meter.counters())
+
+    app = make_app(days)
+    app.middlewares.append(answer)
+    return app
+
+
+def addresses(days: Sequence[date]) -> list[str]:
+    """All pages and pictures of the archive, in the order in which a crawl meets them."""
+    found = [f"http://{pages.SEARCH}/results.html?N=46&Ns=p_date_range|1"]
+    for offset in range(0, len(days), pages.PAGE_SIZE):
+        found.append(pages.listing_url(offset=offset))
+        for day in days[offset : offset + pages.PAGE_SIZE]:
+            found += [pages.cover_url(day), pages.picture_url(day)]
+    return found
+
+
+async def _serve(days: Sequence[date], tiny: bool) -> None:
+    async with serve(benchmark_app(days, tiny)) as address:
+        versions = {name: version(name) for name in ("Scrapy", "Pillow")}
+        sys.stdout.write(json.dumps({"address": address, "versions": versions}) + "\n")
+        sys.stdout.flush()
+        await asyncio.to_thread(sys.stdin.read)  # until whoever started this closes it, or is no more
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--issues", type=int)
+    parser.add_argument("--tiny", action="store_true", help="pictures of 1 KB")
+    parser.add_argument("--list", action="store_true", help="print all addresses, and serve nothing")
+    options = parser.parse_args()
+    days = issue_dates(options.issues)
+    if options.list:
+        sys.stdout.write("".join(f"{url}\n" for url in addresses(days)))
+    else:
+        uvloop.run(_serve(days, options.tiny))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""The clients that are measured: the tutorial's project, this one, and downloaders to compare them with."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from measure import PROJECT, environment, python
+
+TUTORIAL, OURS = "tutorial", "this project"
+IN_FLIGHT = 16  # Scrapy's default, and so the tutorial's
+SPIDER = "pyimagesearch-cover-spider"
+
+
+@dataclass(frozen=True)
+class Crawler:
+    """A Scrapy project, and how it is run in a folder."""
+
+    name: str
+    variables: dict[str, str]
+    arguments: Callable[[Path], list[str]] = field(default=lambda folder: [])
+
+    def command(self, folder: Path, *more: str) -> list[str]:
+        crawl = ["crawl", SPIDER, "-o", "output.json"]
+        return [sys.executable, "-m", "scrapy", *crawl, *self.arguments(folder), *more]
+
+    def help_command(self) -> list[str]:
+        return [sys.executable, "-m", "scrapy", "crawl", "--help"]
+
+
+def _settings(**values: object) -> list[str]:
+    return [part for name, value in values.items() for part in ("-s", f"{name}={value}")]
+
+
+def _ours(folder: Path) -> list[str]:
+    # "live" is what obeys http_proxy; its manners are taken off again, for the replica needs none of them.
+    return _settings(ARCHIVE="live", DOWNLOAD_DELAY=0, AUTOTHROTTLE_ENABLED=False, FILES_STORE=folder / "output")
+
+
+TUTORIAL_CRAWLER = Crawler(
+    TUTORIAL, {"PYTHONPATH": str(PROJECT / "tests" / "tutorial"), "SCRAPY_SETTINGS_MODULE": "tutorial.settings"}
+)
+OURS_CRAWLER = Crawler(OURS, {"PYTHONPATH": str(PROJECT), "SCRAPY_SETTINGS_MODULE": "timecoverspider.settings"}, _ours)
+CRAWLERS = (TUTORIAL_CRAWLER, OURS_CRAWLER)
+
+# What this project is told beside that, by the number of requests that it may have in flight.
+EQUAL_TO_THE_TUTORIAL = _settings(CONCURRENT_REQUESTS=IN_FLIGHT, CONCURRENT_REQUESTS_PER_DOMAIN=IN_FLIGHT)
+AS_SHIPPED = _settings(CONCURRENT_REQUESTS_PER_DOMAIN=8)  # what it has of the replica, and "live" lowers to 2
+
+
+def addresses(issues: int) -> list[str]:
+    """All addresses of the archive, from a process of its own that knows how they are made."""
+    command = python("archive.py", "--list", "--issues", str(issues))
+    variables = environment(PYTHONPATH=str(PROJECT))
+    return subprocess.run(command, env=variables, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+
+
+def _curl(folder: Path, proxy: str) -> list[str]:
+    limits = ["--parallel", "--parallel-immediate", "--parallel-max", str(IN_FLIGHT)]
+    return ["curl", "--disable", "--silent", "--fail", *limits, "--proxy", proxy, "--config", str(folder / "list")]
+
+
+def _aria2(folder: Path, proxy: str) -> list[str]:
+    return [
+        *("aria2c", "--no-conf", "--quiet", "--file-allocation=none", f"--max-concurrent-downloads={IN_FLIGHT}"),
+        *(f"--http-proxy={proxy}", "--input-file", str(folder / "list")),
+    ]
+
+
+def _wget2(folder: Path, proxy: str) -> list[str]:
+    limits = [f"--max-threads={IN_FLIGHT}", f"--http-proxy={proxy}"]
+    return [
+        "wget2",
+        "--no-config",
+        "--quiet",
+        *limits,
+        "--directory-prefix=files",
+        "--input-file",
+        str(folder / "list"),
+    ]
+
+
+@dataclass(frozen=True)
+class Downloader:
+    """A program that downloads a list of addresses, and how that list is written."""
+
+    program: str
+    name: str
+    command: Callable[[Path, str], list[str]]
+    line: str
+
+    @property
+    def installed(self) -> bool:
+        return shutil.which(self.program) is not None
+
+    def prepare(self, folder: Path, urls: Iterable[str]) -> None:
+        """Write the list. A picture's file ends in .jpg, whatever the program."""
+        (folder / "files").mkdir()
+        with (folder / "list").open("w") as file:
+            for number, url in enumerate(urls):
+                name = f"files/{number}{'.jpg' if url.endswith('.jpg') else '.html'}"
+                file.write(self.line.format(url=url, name=name))
+
+
+DOWNLOADERS = (
+    Downloader("curl", "curl --parallel", _curl, 'url = "{url}"\noutput = "{name}"\n'),
+    Downloader("aria2c", "aria2c", _aria2, "{url}\n  out={name}\n"),
+    Downloader("wget2", "wget2", _wget2, "{url}\n"),
+)

@@ -1,0 +1,131 @@
+"""Processes: the server, and the clients with what each of them costs.
+
+This module, and whatever is imported where it runs, stays small. A process that is started begins with the peak memory
+of the one that starts it, so that nothing measured here could be smaller than that.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+PROJECT = HERE.parent.parent
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """The caller's environment without proxies and without settings of its own."""
+    unwanted = ("_proxy", "xdg_config_home", "pythonpath", "scrapy_settings_module")
+    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith(unwanted)}
+    return {**kept, **changes}
+
+
+def python(script: str, *arguments: str) -> list[str]:
+    return [sys.executable, str(HERE / script), *arguments]
+
+
+@dataclass
+class Result:
+    """What one run of a client cost, and what it got."""
+
+    wall: float  # seconds, from the moment it was started
+    cpu: float  # seconds, of the user's and the system's
+    system: float  # seconds of those, which go into files and sockets
+    memory: int  # bytes at the peak
+    status: int
+    first_request: float | None = None  # seconds until the server had it
+    requests: int = 0
+    most: int = 0  # requests that were waiting for one host at a time
+    covers: int = 0
+
+
+@dataclass
+class Server:
+    """The archive that clients are measured with."""
+
+    address: str
+    versions: dict[str, str]
+
+    def reset(self, latency: float = 0, in_flight: int = 0) -> None:
+        """Count from 0, with a latency in seconds and a limit of requests in flight for each host (0 is none)."""
+        self._ask(f"/benchmark/reset?latency={latency}&in_flight={in_flight}")
+
+    def counters(self) -> dict[str, Any]:
+        return self._ask("/benchmark/counters")
+
+    def _ask(self, path: str) -> dict[str, Any]:
+        # By hand, for http.client takes half as much memory again as all the rest of this process.
+        host, _, port = self.address.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(f"GET {path} HTTP/1.0\r\nHost: {host}:{port}\r\n\r\n".encode())
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        return json.loads(answer.partition(b"\r\n\r\n")[2])
+
+
+@contextmanager
+def serving(issues: int, tiny: bool = False) -> Iterator[Server]:
+    """A server for as long as the context lasts. It ends by itself should this process be killed."""
+    arguments = ["--issues", str(issues), *(["--tiny"] if tiny else [])]
+    with subprocess.Popen(
+        python("archive.py", *arguments),
+        env=environment(PYTHONPATH=str(PROJECT)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C is for the client and this process
+    ) as process:
+        line = process.stdout.readline() if process.stdout else ""
+        if not line:
+            raise RuntimeError("the benchmark's server did not start")
+        yield Server(**json.loads(line))
+
+
+def run(command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> Result:
+    """Run a command in a folder, with its output in files there, and say what it cost."""
+    with (folder / "stdout").open("wb") as output, (folder / "stderr").open("wb") as errors:
+        started = time.monotonic()
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment(**variables), stdin=subprocess.DEVNULL, stdout=output, stderr=errors
+        )
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        wall = time.monotonic() - started
+    process.returncode = os.waitstatus_to_exitcode(status)  # Popen cannot know that somebody else has waited
+    # Linux gives kilobytes, macOS bytes.
+    memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return Result(wall, usage.ru_utime + usage.ru_stime, usage.ru_stime, memory, process.returncode)
+
+
+def count_covers(folder: Path) -> int:
+    done = subprocess.run(python("counting.py", str(folder)), stdout=subprocess.PIPE, text=True, check=True)
+    return int(done.stdout)
+
+
+def crawl(
+    command: Sequence[str],
+    folder: Path,
+    variables: Mapping[str, str],
+    server: Server,
+    latency: float = 0,
+    in_flight: int = 0,
+) -> Result:
+    """Run a command that asks the server, and add what the server saw of it. Its covers are not counted yet."""
+    server.reset(latency, in_flight)
+    started = time.monotonic()  # the server's clock too, on one machine
+    result = run(command, folder, variables)
+    seen = server.counters()
+    result.first_request = None if seen["first"] is None else seen["first"] - started
+    result.requests = sum(seen["requests"].values())
+    result.most = max(seen["most"].values(), default=0)
+    return result

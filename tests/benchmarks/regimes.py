@@ -1,0 +1,119 @@
+"""The regimes in which both projects are measured, always in turns, so that a slow minute hits both."""
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clients import AS_SHIPPED, CRAWLERS, DOWNLOADERS, EQUAL_TO_THE_TUTORIAL, OURS, Crawler, Downloader, addresses
+from measure import Result, Server, count_covers, crawl, run
+
+Results = dict[str, list[Result]]  # by client, in the order of the pairs
+
+LATENCY = 0.05  # seconds
+POLITE_IN_FLIGHT = 8  # requests for each host
+STARTS = 7
+
+
+@dataclass
+class Measured:
+    """What has been measured, by regime."""
+
+    issues: int
+    engine: Results = field(default_factory=dict)
+    polite: Results = field(default_factory=dict)
+    recrawl: Results = field(default_factory=dict)
+    start: Results = field(default_factory=dict)
+
+
+def say(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
+
+
+@contextmanager
+def fresh_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
+        yield Path(name)
+
+
+def _variables(crawler: Crawler, folder: Path, server: Server) -> dict[str, str]:
+    return {**crawler.variables, "HOME": str(folder), "http_proxy": server.address}
+
+
+def measured_crawl(
+    label: str, crawler: Crawler, folder: Path, server: Server, more: Sequence[str] = (), **limits: float
+) -> Result:
+    """One crawl, announced under a label. *more* is what this project alone is told."""
+    say(f"{label}, {crawler.name}: ")
+    command = crawler.command(folder, *(more if crawler.name == OURS else ()))
+    result = crawl(command, folder, _variables(crawler, folder, server), server, **limits)
+    result.covers = count_covers(folder)
+    say(f"{result.wall:.1f} s, {result.covers:,} covers, exit status {result.status}\n")
+    return result
+
+
+def warm_up(server: Server) -> None:
+    """A crawl of each that is not counted: it fills the caches of the disk and of the server."""
+    for crawler in CRAWLERS:
+        with fresh_folder() as folder:
+            measured_crawl("warm-up", crawler, folder, server, EQUAL_TO_THE_TUTORIAL)
+
+
+def measure_engine(measured: Measured, server: Server, pairs: int, again: bool) -> None:
+    """Crawls without latency and with as many requests in flight; and, if *again*, the same in the same folder."""
+    for pair in range(pairs):
+        for crawler in CRAWLERS:
+            with fresh_folder() as folder:
+                label = f"engine, pair {pair + 1} of {pairs}"
+                result = measured_crawl(label, crawler, folder, server, EQUAL_TO_THE_TUTORIAL)
+                measured.engine.setdefault(crawler.name, []).append(result)
+                if again:
+                    label = f"recrawl, pair {pair + 1} of {pairs}"
+                    result = measured_crawl(label, crawler, folder, server, EQUAL_TO_THE_TUTORIAL)
+                    measured.recrawl.setdefault(crawler.name, []).append(result)
+
+
+def measure_polite(measured: Measured, server: Server, pairs: int) -> None:
+    """Crawls of a distant server that lets nobody have more than eight requests answered at a time."""
+    for pair in range(pairs):
+        for crawler in CRAWLERS:
+            with fresh_folder() as folder:
+                label = f"polite, pair {pair + 1} of {pairs}"
+                limits = {"latency": LATENCY, "in_flight": POLITE_IN_FLIGHT}
+                result = measured_crawl(label, crawler, folder, server, AS_SHIPPED, **limits)
+                measured.polite.setdefault(crawler.name, []).append(result)
+
+
+def measure_start(measured: Measured) -> None:
+    """The command's help, which shows how long the command takes to come to life. The first of each is a warm-up."""
+    for number in range(STARTS + 1):
+        for crawler in CRAWLERS:
+            with fresh_folder() as folder:
+                result = run(crawler.help_command(), folder, {**crawler.variables, "HOME": str(folder)})
+            say(f"start, {number} of {STARTS}, {crawler.name}: {result.wall:.2f} s\n")
+            if number:
+                measured.start.setdefault(crawler.name, []).append(result)
+
+
+def measure_downloaders(measured: Measured, server: Server, pairs: int) -> None:
+    """Programs that need not read a page, on the list of all addresses, where they are installed."""
+    installed = [downloader for downloader in DOWNLOADERS if downloader.installed]
+    urls = addresses(measured.issues) if installed else []
+    for number in range(pairs):
+        for downloader in installed:
+            say(f"downloaders, {number + 1} of {pairs}, {downloader.name}: ")
+            result = _download(downloader, urls, server)
+            measured.engine.setdefault(downloader.name, []).append(result)
+            say(f"{result.wall:.1f} s, {result.covers:,} covers, exit status {result.status}\n")
+
+
+def _download(downloader: Downloader, urls: Sequence[str], server: Server) -> Result:
+    with fresh_folder() as folder:
+        downloader.prepare(folder, urls)
+        command = downloader.command(folder, server.address)
+        result = crawl(command, folder, {"HOME": str(folder)}, server)
+        result.covers = sum(1 for file in (folder / "files").iterdir() if file.suffix == ".jpg")
+    return result

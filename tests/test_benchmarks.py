@@ -1,0 +1,57 @@
+"""The benchmark runs, and says what it found. What the figures are depends on the machine, and is not tested."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import PROJECT, environment
+
+MARKED = re.compile(r"<!-- benchmark -->\n(.*)<!-- /benchmark -->", re.DOTALL)
+
+
+def run_benchmark(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, str(PROJECT / "tests" / "benchmarks"), *arguments],
+        env=environment(), capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+
+
+def cells(text: str, client: str) -> list[str]:
+    """The client's row in the only table that has it."""
+    [row] = [line for line in text.splitlines() if line.startswith(f"| {client} |")]
+    return [cell.strip() for cell in row.strip("|").split("|")]
+
+
+def test_benchmark_puts_a_table_of_both_clients_into_a_readme(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    shipped = (PROJECT / "README.md").read_text()
+    readme.write_text(shipped)
+    done = run_benchmark("--issues", "60", "--pairs", "1", "--only", "engine", "--readme", str(readme))
+    assert done.returncode == 0, done.stderr
+    [written] = MARKED.findall(readme.read_text())
+    assert written == done.stdout
+    assert MARKED.sub("", readme.read_text()) == MARKED.sub("", shipped)
+    headings = cells(written, "")
+    tutorial, ours = (dict(zip(headings, cells(written, name), strict=True)) for name in ("tutorial", "this project"))
+    # The newest 60 issues, of which the tutorial loses June's and July's; a page each, listings, index, robots.txt.
+    assert (tutorial["covers"], tutorial["requests"]) == ("52", "117")
+    assert (ours["covers"], ours["requests"]) == ("60", "128")
+    assert "exit status" not in written
+
+
+def test_benchmark_needs_the_marks_in_a_readme(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("No marks.")
+    done = run_benchmark("--readme", str(readme))
+    assert done.returncode == 2
+    assert "<!-- benchmark -->" in done.stderr
+    assert readme.read_text() == "No marks."
+
+
+def test_benchmark_shows_what_a_larger_archive_costs() -> None:
+    done = run_benchmark("--scale", "30")
+    assert done.returncode == 0, done.stderr
+    row = dict(zip(cells(done.stdout, "covers"), cells(done.stdout, "30"), strict=True))
+    assert row["its requests"] == "3"
+    assert "exit status" not in done.stdout
