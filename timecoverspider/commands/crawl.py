@@ -75,6 +75,9 @@ class Command(ScrapyCrawl):
                 _refuse(f"{name} must be a number, 0 or more, not {self.settings[name]!r}")
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        # Without it, leaving before a crawl ends in a complaint of the event loop, which is collected too late.
+        import timecoverspider.dataset  # noqa: F401, PLC0415
+
         assert self.crawler_process is not None  # noqa: S101 (set by scrapy.cmdline)
         if len(args) != 1:
             raise UsageError("name one spider")
