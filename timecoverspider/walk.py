@@ -84,8 +84,8 @@ class WalkMiddleware:
             else:
                 goes_on = self._dataset.walked_enough = True
         self._listed += covers - new
-        if not covers:
-            for again in self._refuse(response, "it lists no covers"):
+        if not covers or not (goes_on or b"</html>" in response.body.lower()):  # cut short, it has no Next either
+            for again in self._refuse(response, "it is cut short" if covers else "it lists no covers"):
                 yield again
         elif not goes_on:
             self._end(response)
