@@ -1,6 +1,6 @@
 """What each of the replica's faults does to a crawl, for the README.
 
-Run it to write the table: ``python tests/fault_table.py``.
+Run it to write the table: ``PYTHONPATH=. python tests/fault_table.py``.
 """
 
 import json
@@ -44,6 +44,7 @@ FAULTS: dict[str, dict[str, Any]] = {
     "it redirects to `file:`": {"url": PICTURE, "fault": "redirect", "to": "file:///etc/passwd"},
     "a cover page is 500": {"url": COVER, "fault": "status", "status": 500},
     "its connection is cut ": {"url": COVER, "fault": "cut"},
+    "it redirects to itself ": {"url": COVER, "fault": "redirect"},
     "it has no title": {"url": COVER, "fault": "no_title"},
     "it has no date": {"url": COVER, "fault": "no_date"},
     "it has no picture": {"url": COVER, "fault": "no_picture"},

@@ -51,7 +51,7 @@ PICTURES = "img[.]timeinc"
 STORM = [
     *(Rule(fault=fault, share=0.01, times=4) for fault in ("status", "cut", "long", "short", "empty")),
     Rule(fault="status", status=429, retry_after=0, share=0.01, times=4),
-    Rule(fault="redirect", url=PICTURES, share=0.002, times=4),
+    Rule(fault="redirect", share=0.002, times=4),
     *(Rule(fault=fault, url=PICTURES, share=0.01, times=4) for fault in ("html", "truncate", "bomb", "no_title")),
     *(Rule(fault=fault, url="0,16641", share=0.01, times=4) for fault in ("no_title", "no_date", "no_picture")),
     Rule(fault="wrong_date", url="0,16641", share=0.01, times=4),

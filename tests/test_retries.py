@@ -16,7 +16,14 @@ from yarl import URL
 
 from timecoverspider import logs, middlewares, retries
 from timecoverspider.replica.calendar import issue_dates
-from timecoverspider.replica.pages import cover_page, cover_url, listing_url, picture_url
+from timecoverspider.replica.pages import (
+    cover_page,
+    cover_url,
+    index_page,
+    listing_page,
+    listing_url,
+    picture_url,
+)
 from timecoverspider.replica.pictures import draw_cover
 from timecoverspider.retries import retry_after
 
@@ -63,6 +70,11 @@ def page(text: str = "<p>Come back later</p>") -> web.Response:
     return web.Response(text=text, content_type="text/html")
 
 
+def titled(title: str) -> str:
+    """A cover page with a title of the test's own."""
+    return re.sub("<h1>[^<]*", f"<h1>{title} ", cover_page(DAYS[3]))
+
+
 @pytest.mark.parametrize(
     ("url", "answer", "whole"),
     [
@@ -74,6 +86,7 @@ def page(text: str = "<p>Come back later</p>") -> web.Response:
         (PICTURE, lambda: web.Response(body=WHOLE[:9000]), WHOLE),
         (PICTURE, page, WHOLE),
         (PICTURE, web.Response, WHOLE),
+        (COVER, lambda: web.Response(status=302, headers={"Location": COVER}), cover_page(DAYS[3])),
     ],
 )
 def test_what_fails_four_times_is_had_the_fifth_time(tmp_path: Path, url: str, answer: Any, whole: Any) -> None:
@@ -96,13 +109,37 @@ def test_an_index_or_listing_that_makes_no_sense_is_asked_for_again(tmp_path: Pa
             return page()
         return web.Response(body=good[0], content_type="text/html")
 
-    from timecoverspider.replica.pages import index_page, listing_page  # noqa: PLC0415
-
     good.append((index_page(20) if url == INDEX else listing_page(DAYS)).encode())
     site.instead[url] = handle
     done = site.crawl(tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(records(tmp_path)) == 20
+
+
+@pytest.mark.parametrize("cuts", [2, 99])
+def test_a_listing_that_is_cut_is_not_the_last_one(tmp_path: Path, cuts: int) -> None:
+    site = Site(DAYS)
+    whole = listing_page(DAYS)
+    site.instead[LISTING] = first(cuts, lambda: page(whole[: whole.index("pages") - 20]), whole)
+    done = site.crawl(tmp_path)
+    assert done.returncode == (0 if cuts == 2 else 4), done.stderr
+    assert len(records(tmp_path)) == (20 if cuts == 2 else 15)
+    assert ("it is cut short" in done.stderr) == (cuts == 99)
+
+
+def test_utf_8_is_read_as_such_whatever_the_header_says(tmp_path: Path) -> None:
+    site = Site(DAYS)
+    site.instead[COVER] = first(
+        99, lambda: web.Response(body=titled("♥ en España").encode(), content_type="text/html", charset="latin-1"), ""
+    )
+    other = cover_url(DAYS[4])
+    site.instead[other] = first(
+        99,
+        lambda: web.Response(body=titled("España").encode("latin-1"), content_type="text/html", charset="latin-1"),
+        "",
+    )
+    assert site.crawl(tmp_path).returncode == 0
+    assert {"♥ en España", "España"} <= {record["title"] for record in records(tmp_path)}
 
 
 def test_what_always_fails_is_given_up_after_five_times(tmp_path: Path) -> None:

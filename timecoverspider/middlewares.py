@@ -1,14 +1,16 @@
 """Which archive requests go to, which hosts they stay within, and which pages are the same."""
 
 import asyncio
+import contextlib
 from contextlib import AsyncExitStack
 from typing import Self
 
 from scrapy import Spider, signals
 from scrapy.crawler import Crawler
 from scrapy.downloadermiddlewares.offsite import OffsiteMiddleware
+from scrapy.downloadermiddlewares.redirect import RedirectMiddleware
 from scrapy.exceptions import IgnoreRequest, NotConfigured
-from scrapy.http import Request
+from scrapy.http import Request, Response, TextResponse
 from scrapy.utils.httpobj import urlparse_cached
 from scrapy.utils.request import RequestFingerprinter
 from w3lib.url import url_query_cleaner
@@ -60,6 +62,31 @@ class ContainmentMiddleware(OffsiteMiddleware):
     def _spider(self) -> Spider:
         assert self.crawler.spider is not None  # noqa: S101 (there is one when requests are made)
         return self.crawler.spider
+
+
+class PersistentRedirectMiddleware(RedirectMiddleware):
+    """Scrapy's redirects, where one that leads back to its own page is no duplicate to be dropped without a word.
+
+    REDIRECT_MAX_TIMES ends those that lead in a circle.
+    """
+
+    def process_response(self, request: Request, response: Response) -> Request | Response:  # type: ignore[override]
+        result = super().process_response(request, response)
+        if isinstance(result, Request):
+            result.dont_filter = True
+        return result
+
+
+class EncodingMiddleware:
+    """Takes for UTF-8 what is, whatever its header says: text in another encoding is hardly ever valid UTF-8."""
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        """The response, with the encoding ``utf-8`` where its bytes beyond ASCII agree with that."""
+        if isinstance(response, TextResponse) and not response.body.isascii():
+            with contextlib.suppress(UnicodeDecodeError):
+                response.body.decode()
+                return response.replace(encoding="utf-8")
+        return response
 
 
 class ReplicaMiddleware:

@@ -53,6 +53,9 @@ DOWNLOADER_MIDDLEWARES = {
     "timecoverspider.middlewares.ContainmentMiddleware": 50,
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
     "timecoverspider.retries.BackoffMiddleware": 550,
+    "timecoverspider.middlewares.EncodingMiddleware": 570,  # behind decompression
+    "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": None,
+    "timecoverspider.middlewares.PersistentRedirectMiddleware": 600,
     "timecoverspider.middlewares.ReplicaMiddleware": 740,  # just before HttpProxyMiddleware, which obeys it
 }
 DOWNLOAD_VERIFY_CERTIFICATES = True

@@ -9,10 +9,6 @@ from pathlib import Path
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from timecoverspider.replica.calendar import issue_dates
-from timecoverspider.replica.faults import FAULTS, Faults
-from timecoverspider.replica.server import make_app, serve
-
 _GREETING = """\
 The replica of the TIME cover archive, {issues:,} issues, answers as a proxy at {address} until Ctrl-C:
 
@@ -27,6 +23,10 @@ _EXAMPLE = '{"seed": 7, "rules": [{"fault": "status", "url": "/covers/2014/", "s
 
 
 async def _serve(issues: int | None, latency: float, port: int, faults: Path | None) -> None:
+    from timecoverspider.replica.calendar import issue_dates  # noqa: PLC0415 (Scrapy imports all commands for each)
+    from timecoverspider.replica.faults import Faults  # noqa: PLC0415
+    from timecoverspider.replica.server import make_app, serve  # noqa: PLC0415
+
     days = issue_dates(issues)
     app = make_app(days, latency, Faults.load(faults) if faults else None)
     stopped = asyncio.Event()
@@ -57,6 +57,8 @@ class Command(ScrapyCommand):
         )
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
+        from timecoverspider.replica.faults import FAULTS  # noqa: PLC0415 (see above)
+
         super().add_options(parser)
         parser.add_argument("--port", type=int, default=0, metavar="N", help="port to listen on (default: a free one)")
         parser.add_argument(
