@@ -152,6 +152,12 @@ def crawl_arguments(folder: Path, feed: str = "output.json") -> list[str]:
     return ["crawl", SPIDER, "-o", feed, "-s", f"FILES_STORE={folder / 'output'}", *FULL_SPEED]
 
 
+def start(folder: Path, address: str, *arguments: str) -> "subprocess.Popen[str]":
+    """Begin the command, against a site at that address."""
+    command = scrapy_command(*crawl_arguments(folder), *arguments)
+    return subprocess.Popen(command, cwd=folder, env=environment(http_proxy=address), stderr=subprocess.PIPE, text=True)
+
+
 def feed(folder: Path, name: str = "output.json") -> bytes:
     return (folder / name).read_bytes()
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from conftest import PROJECT, SPIDER, crawl_arguments, run_scrapy, serving
 
-from timecoverspider.pictures import RefusedPicture, picture_size
+from timecoverspider.pictures import PictureError, picture_size
 from timecoverspider.replica.calendar import issue_dates
 from timecoverspider.replica.faults import Faults, Rule
 from timecoverspider.replica.server import make_app
@@ -120,7 +120,7 @@ def _outcome(status: int, log: str, folder: Path) -> Outcome:
     for file in (folder / "output" / "full").glob("*"):
         try:
             picture_size(file.read_bytes())
-        except RefusedPicture:
+        except PictureError:
             broken += 1
     feed = folder / "output.json"
     return Outcome(status, log, json.loads(feed.read_bytes()) if feed.exists() else [], broken)

@@ -31,8 +31,8 @@ from conftest import (
     picture,
     records,
     run_scrapy,
-    scrapy_command,
     serving,
+    start,
 )
 from sqlalchemy import make_url
 from yarl import URL
@@ -503,11 +503,6 @@ def test_listings_that_end_too_soon_are_noticed(folder: Path) -> None:
 
 
 # Killed, interrupted, locked out, or out of space
-
-
-def start(folder: Path, address: str, *arguments: str) -> "subprocess.Popen[str]":
-    command = scrapy_command(*crawl_arguments(folder), *arguments)
-    return subprocess.Popen(command, cwd=folder, env=environment(http_proxy=address), stderr=subprocess.PIPE, text=True)
 
 
 @pytest.fixture(scope="module")

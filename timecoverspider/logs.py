@@ -16,7 +16,6 @@ from scrapy.exceptions import (
 )
 from scrapy.http import Response
 from scrapy.logformatter import LogFormatter, LogFormatterResult
-from scrapy.pipelines.media import FileException
 from scrapy.settings import BaseSettings
 
 from timecoverspider.errors import FeedError
@@ -34,7 +33,7 @@ _CHATTER = (
 # Whose log lines come with a traceback, whatever happened.
 _TRACING = ("core.scraper", "downloadermiddlewares.robotstxt")
 # Who repeats, with a traceback, what the dataset and the feed's storage have said already.
-_TOLD = ("extensions.feedexport", "pipelines.media")
+_TOLD = ("extensions.feedexport",)
 # Where the message says it all.
 _CAUSE_KNOWN = (
     CannotResolveHostError,
@@ -69,7 +68,7 @@ def _without_traceback(record: logging.LogRecord) -> bool:
 
 
 def _is_untold(record: logging.LogRecord) -> bool:
-    return not (record.exc_info and isinstance(record.exc_info[1], (FileException, FeedError)))
+    return not (record.exc_info and isinstance(record.exc_info[1], FeedError))
 
 
 def _is_error(record: logging.LogRecord) -> bool:

@@ -2,68 +2,63 @@
 
 import asyncio
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate, parsedate_to_datetime
-from io import BytesIO
-from typing import Any, ClassVar, NoReturn
+from typing import Any
 
 from itemadapter import ItemAdapter
 from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem
 from scrapy.http import Response
-from scrapy.pipelines.files import FilesPipeline, FilesStoreProtocol
-from scrapy.pipelines.media import FileException, FileInfo, FileInfoOrError, MediaPipeline
+from scrapy.pipelines.files import FilesPipeline
+from scrapy.pipelines.media import FileException, MediaPipeline
 from sqlalchemy.exc import SQLAlchemyError
-from twisted.python.failure import Failure
 
 from timecoverspider.catalog import Cover, cause, now
 from timecoverspider.dataset import Dataset
 from timecoverspider.items import MagazineCover
+from timecoverspider.keeper import Keeper, Picture
 from timecoverspider.logs import brief
-from timecoverspider.pictures import RefusedPicture, picture_size
+from timecoverspider.pictures import PictureError
 from timecoverspider.retries import try_again
-from timecoverspider.stores import AtomicFilesStore
 
-
-class PictureInfo(FileInfo):
-    """What is known of a stored picture: Scrapy's keys, and the catalog's."""
-
-    width: int
-    height: int
-    bytes: int
-    etag: str
+_AT_A_TIME = 64  # pictures on their way, so that those which wait for a slow disk do not fill the memory
 
 
 class CoverPipeline(FilesPipeline):
     """Stores whole pictures only, and then notes the cover in the catalog.
 
-    A cover without its picture goes no further; the dataset says why it is missing.
+    A cover without its picture goes no further; the dataset says why it is missing. Of Scrapy's pipeline it has the
+    fields, the requests, the stats and the order of things; what is stored, and how, is its own.
     """
-
-    STORE_SCHEMES: ClassVar[dict[str, type[FilesStoreProtocol]]] = {
-        **FilesPipeline.STORE_SCHEMES,
-        "": AtomicFilesStore,
-        "file": AtomicFilesStore,
-    }
 
     def __init__(self, store_uri: str, *, crawler: Crawler) -> None:
         super().__init__(store_uri, crawler=crawler)
         self._dataset = Dataset.of(crawler)
-        self._keeper = ThreadPoolExecutor(2, "keeper")
+        self._keeper = Keeper(self._dataset.folder)
+        self._room = asyncio.Semaphore(_AT_A_TIME)
+        self._under_way: dict[str, asyncio.Task[tuple[Picture, str]]] = {}
+        # Where there was nothing, there is nothing to compare with what the archive has.
+        self._may_be_here = any((self._dataset.folder / "full").glob("*"))
 
     async def process_item(self, item: MagazineCover) -> MagazineCover:  # type: ignore[override]
         """Give the cover its ``files``, with the tutorial's three keys.
 
         Raises DropItem where its picture or its row could not be stored.
         """
+        [request] = self.get_media_requests(item, self.spiderinfo)
+        path = self.file_path(request)
         try:
-            picture: PictureInfo = await super().process_item(item)
-            await self._dataset.save(_row(item, picture))
+            picture, etag = await self._picture(request, path, item.page_url)
+            await self._dataset.save(_row(item, request.url, path, picture, etag))
+        except FileException as error:
+            reason = f"its picture <{request.url}>: {brief(error)}"
+            self._dataset.miss(item.page_url, reason)
+            raise DropItem(reason) from error
         except SQLAlchemyError as error:
             self._dataset.give_up(f"cannot write the catalog: {cause(error)}")
             raise DropItem("the catalog cannot be written") from error
-        item["files"] = [{"url": picture["url"], "path": picture["path"], "checksum": picture["checksum"]}]
+        item["files"] = [{"url": request.url, "path": path, "checksum": picture.checksum}]
         return item
 
     def file_path(
@@ -77,84 +72,65 @@ class CoverPipeline(FilesPipeline):
         """The tutorial's path, ``full/<SHA-1 of the URL>.jpg``, in which a page has no say."""
         return f"full/{hashlib.sha1(request.url.encode(), usedforsecurity=False).hexdigest()}.jpg"
 
-    async def media_to_download(  # type: ignore[override]
-        self, request: Request, info: MediaPipeline.SpiderInfo, *, item: Any = None
-    ) -> None:
-        """Ask for a picture only if it changed, where a whole one is here that is not known to be damaged."""
-        path = self._dataset.folder / self.file_path(request)
-        if item.page_url in self._dataset.damaged or not path.exists():
+    async def _picture(self, request: Request, path: str, page_url: str) -> tuple[Picture, str]:
+        """The picture when it is stored, and its ETag; two covers that share one wait for the same."""
+        task = self._under_way.get(path)
+        if task is None:
+            task = self._under_way[path] = asyncio.create_task(self._fetch(request, path, page_url))
+            task.add_done_callback(lambda _: self._under_way.pop(path))
+        return await asyncio.shield(task)
+
+    async def _fetch(self, request: Request, path: str, page_url: str) -> tuple[Picture, str]:
+        """Ask for a picture until it is whole, or the one that is here turns out to be the current one.
+
+        Raises FileException, with the last reason, when the tries are used up.
+        """
+        async with self._room:
+            if self._may_be_here:
+                await self._ask_for_changes(request, path, page_url)
+            while True:
+                try:
+                    response = await self.crawler.engine.download_async(request)
+                except Exception as error:
+                    raise FileException(brief(error)) from error
+                try:
+                    return await self._accepted(request, response, path)
+                except PictureError as error:
+                    again = try_again(response.request or request, self.crawler, "refused picture")
+                    if again is None:
+                        raise FileException(str(error)) from error
+                    request = again
+
+    async def _ask_for_changes(self, request: Request, path: str, page_url: str) -> None:
+        """Have the server answer only if it has another one, where a whole one is here, not known to be damaged."""
+        file = self._dataset.folder / path
+        if page_url in self._dataset.damaged or not file.exists():
             return
         try:
-            await asyncio.to_thread(lambda: picture_size(path.read_bytes()))
-        except RefusedPicture:
+            await self._keeper.look(path)
+        except (PictureError, OSError):
             return
-        request.headers["If-Modified-Since"] = formatdate(path.stat().st_mtime, usegmt=True)
-        if (cover := self._dataset.catalog.find(item.page_url)) and cover.etag and cover.image_url == request.url:
+        request.headers["If-Modified-Since"] = formatdate(file.stat().st_mtime, usegmt=True)
+        if (cover := self._dataset.catalog.find(page_url)) and cover.etag and cover.image_url == request.url:
             request.headers["If-None-Match"] = cover.etag
 
-    async def media_downloaded(
-        self, response: Response, request: Request, info: MediaPipeline.SpiderInfo, *, item: Any = None
-    ) -> PictureInfo:
-        """Store what arrived if it is a whole picture, or take the one that is here if it is the current one.
-
-        What is neither is asked for again. Raises FileException, with the last reason, in the end.
-        """
-        while True:
-            try:
-                return await self._accepted(response, request, info)
-            except RefusedPicture:
-                again = try_again(response.request or request, self.crawler, "refused picture")
-                if again is None:
-                    raise
-            response = await self.crawler.engine.download_async(again)
-
-    async def _accepted(self, response: Response, request: Request, info: MediaPipeline.SpiderInfo) -> PictureInfo:
+    async def _accepted(self, request: Request, response: Response, path: str) -> tuple[Picture, str]:
         unchanged = response.status == 304 and b"If-Modified-Since" in request.headers
         if response.status != 200 and not unchanged:
             raise FileException(f"HTTP {response.status}")
         try:
-            keep = self._kept if unchanged else self._keep
-            picture = await asyncio.get_running_loop().run_in_executor(self._keeper, keep, request, response, info)
+            if unchanged:
+                picture = await self._keeper.look(path)
+            else:
+                picture = await self._keeper.keep(path, response.body, _modified(response))
         except OSError as error:
             self._dataset.give_up(f"cannot write to {self._dataset.folder}: {error.strerror}")
             raise FileException(f"it cannot be stored: {error.strerror}") from error
-        self.inc_stats(picture["status"])
-        return picture
+        self.inc_stats("uptodate" if unchanged else "downloaded")
+        return picture, (response.headers.get("ETag") or b"").decode("latin-1")
 
-    def _keep(self, request: Request, response: Response, info: MediaPipeline.SpiderInfo) -> PictureInfo:
-        picture = self._described(request, response, response.body, "downloaded")
-        self.store.persist_file(picture["path"], BytesIO(response.body), info, {"modified": _modified(response)})
-        return picture
-
-    def _kept(self, request: Request, response: Response, info: MediaPipeline.SpiderInfo) -> PictureInfo:
-        content = (self._dataset.folder / self.file_path(request)).read_bytes()
-        return self._described(request, response, content, "uptodate")
-
-    def _described(self, request: Request, response: Response, content: bytes, status: str) -> PictureInfo:
-        width, height = picture_size(content)
-        return {
-            "url": request.url,
-            "path": self.file_path(request),
-            "checksum": hashlib.md5(content, usedforsecurity=False).hexdigest(),
-            "status": status,
-            "width": width,
-            "height": height,
-            "bytes": len(content),
-            "etag": (response.headers.get("ETag") or b"").decode("latin-1"),
-        }
-
-    def media_failed(self, failure: Failure, request: Request, info: MediaPipeline.SpiderInfo) -> NoReturn:
-        """Raise FileException with the reason; item_completed says it."""
-        raise FileException(brief(failure.value)) from failure.value
-
-    def item_completed(self, results: list[FileInfoOrError], item: Any, info: MediaPipeline.SpiderInfo) -> Any:
-        """The picture of the cover's one URL. Raises DropItem where there is none."""
-        [(_, result)] = results
-        if isinstance(result, Failure):
-            reason = f"its picture <{item['file_urls'][0]}>: {result.getErrorMessage()}"
-            self._dataset.miss(item.page_url, reason)
-            raise DropItem(reason)
-        return result
+    async def close_spider(self) -> None:
+        await self._keeper.close()
 
 
 def _modified(response: Response) -> float | None:
@@ -165,19 +141,19 @@ def _modified(response: Response) -> float | None:
         return None
 
 
-def _row(item: MagazineCover, picture: PictureInfo) -> Cover:
+def _row(item: MagazineCover, image_url: str, path: str, picture: Picture, etag: str) -> Cover:
     cover, time = ItemAdapter(item), now()
     return Cover(
         page_url=item.page_url,
         title=cover["title"],
         pub_date=cover["pubDate"],
-        image_url=picture["url"],
-        path=picture["path"],
-        checksum=picture["checksum"] or "",
-        width=picture["width"],
-        height=picture["height"],
-        bytes=picture["bytes"],
-        etag=picture["etag"],
+        image_url=image_url,
+        path=path,
+        checksum=picture.checksum,
+        width=picture.width,
+        height=picture.height,
+        bytes=picture.bytes,
+        etag=etag,
         first_seen=time,
         last_checked=time,
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 from timecoverspider.catalog import Catalog, Cover
 from timecoverspider.feeds import record
-from timecoverspider.pictures import RefusedPicture, picture_size
+from timecoverspider.pictures import PictureError, picture_size
 
 UNKNOWN = "unknown"  # what is found of a file that no cover has
 _AT_A_TIME = 1000  # covers that are handed to the threads
@@ -66,7 +66,7 @@ def _check_picture(folder: Path, cover: Cover) -> Finding | None:
         return found("altered", f"its MD5 is not {cover.checksum}")
     try:
         picture_size(content)
-    except RefusedPicture as error:
+    except PictureError as error:
         return found("undecodable", str(error))
     return None
 

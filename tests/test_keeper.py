@@ -1,0 +1,136 @@
+"""Pictures are verified and stored by a process beside the crawl, and what becomes of it is noticed."""
+
+import asyncio
+import hashlib
+import os
+import select
+import signal
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from conftest import DAYS, Site, assert_whole, records, serving, start
+
+from timecoverspider.keeper import Keeper, Picture
+from timecoverspider.pictures import PictureError
+from timecoverspider.replica.pages import picture_url
+from timecoverspider.replica.pictures import draw_cover
+
+WHOLE = draw_cover(DAYS[0], 400)
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def kept(folder: Path, work: Any) -> Any:
+    """Let a keeper of a folder do some work, and close it."""
+
+    async def run() -> Any:
+        keeper = Keeper(folder)
+        try:
+            return await work(keeper)
+        finally:
+            await keeper.close()
+
+    return asyncio.run(run())
+
+
+def test_what_is_kept_is_there_as_it_came(tmp_path: Path) -> None:
+    picture = kept(tmp_path, lambda keeper: keeper.keep("full/a.jpg", WHOLE, 1_000_000_000))
+    assert picture == Picture(hashlib.md5(WHOLE).hexdigest(), 400, 527, len(WHOLE))
+    assert (tmp_path / "full" / "a.jpg").read_bytes() == WHOLE
+    assert (tmp_path / "full" / "a.jpg").stat().st_mtime == 1_000_000_000
+    assert kept(tmp_path, lambda keeper: keeper.look("full/a.jpg")) == picture
+    assert not list((tmp_path / ".incoming").iterdir())
+
+
+def test_many_at_once_are_not_mixed_up(tmp_path: Path) -> None:
+    pictures = [draw_cover(day, 400) for day in DAYS[:10]]
+
+    async def work(keeper: Keeper) -> list[Picture]:
+        return await asyncio.gather(*(keeper.keep(f"full/{n}.jpg", pictures[n % 10]) for n in range(50)))
+
+    checksums = [picture.checksum for picture in kept(tmp_path, work)]
+    assert checksums == [hashlib.md5(pictures[n % 10]).hexdigest() for n in range(50)]
+
+
+@pytest.mark.parametrize("content", [b"", b"<p>Sorry</p>", WHOLE[:-100]])
+def test_what_is_refused_is_not_stored(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "a.jpg").write_bytes(WHOLE)
+    with pytest.raises(PictureError):
+        kept(tmp_path, lambda keeper: keeper.keep("full/a.jpg", content))
+    assert (tmp_path / "full" / "a.jpg").read_bytes() == WHOLE
+
+
+def test_what_cannot_be_read_or_written_says_why(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        kept(tmp_path, lambda keeper: keeper.look("full/a.jpg"))
+    (tmp_path / "full").write_text("a file where a folder should be")
+    with pytest.raises(FileExistsError):
+        kept(tmp_path, lambda keeper: keeper.keep("full/a.jpg", WHOLE))
+
+
+def test_a_keeper_that_has_nothing_to_do_is_no_process(tmp_path: Path) -> None:
+    async def work(keeper: Keeper) -> list[int]:
+        return children(os.getpid())
+
+    assert kept(tmp_path, work) == []
+
+
+def test_a_keeper_that_is_killed_is_noticed(tmp_path: Path) -> None:
+    async def work(keeper: Keeper) -> None:
+        await keeper.keep("full/a.jpg", WHOLE)
+        waiting = [asyncio.ensure_future(_error(keeper.keep(f"full/{n}.jpg", WHOLE))) for n in range(20)]
+        [pid] = children(os.getpid())
+        os.kill(pid, signal.SIGKILL)
+        errors = [error for error in await asyncio.gather(*waiting) if error]
+        assert all("has ended" in str(error) for error in errors)
+        assert "has ended" in str(await _error(keeper.keep("full/b.jpg", WHOLE)))
+
+    kept(tmp_path, work)
+
+
+async def _error(work: Coroutine[Any, Any, Picture]) -> OSError | None:
+    try:
+        await work
+    except OSError as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize("victim", ["the keeper", "the crawl"])
+def test_neither_outlives_the_other(tmp_path: Path, victim: str) -> None:
+    site, crawl, keepers = Site(DAYS), [], []
+
+    async def strike(request: web.Request) -> web.Response:
+        keepers.extend(children(crawl[0].pid))
+        os.kill(keepers[0] if victim == "the keeper" else crawl[0].pid, signal.SIGKILL)
+        return web.Response(body=WHOLE)
+
+    site.instead[picture_url(DAYS[20])] = strike
+    with serving(site.app) as address:
+        crawl.append(start(tmp_path, address))
+        log = crawl[0].communicate(timeout=60)[1]
+    if victim == "the keeper":
+        assert crawl[0].returncode == 1
+        assert "Broken off, cannot write to" in log.splitlines()[-1]
+        assert "Traceback" not in log
+        assert len(records(tmp_path)) < 40
+    else:
+        _wait_for_the_end_of(keepers[0])
+    assert_whole(tmp_path)
+    assert Site(DAYS).crawl(tmp_path).returncode == 0
+    assert len(records(tmp_path)) == 40
+
+
+def _wait_for_the_end_of(pid: int) -> None:
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    assert select.select([descriptor], [], [], 30)[0]
+    os.close(descriptor)
