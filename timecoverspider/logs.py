@@ -20,11 +20,9 @@ from scrapy.settings import BaseSettings
 
 from timecoverspider.errors import FeedError
 
-# What Scrapy lists when it starts and ends, and that its aiohttp handler is young. What else that
-# module warns of ends in an error as well.
+# What Scrapy lists when it starts and ends.
 _CHATTER = (
     "addons",
-    "core.downloader.handlers._base_streaming",
     "crawler",
     "middleware",
     "statscollectors",

@@ -4,15 +4,18 @@ import asyncio
 import contextlib
 from contextlib import AsyncExitStack
 from typing import Self
+from urllib.request import getproxies, proxy_bypass
 
 from scrapy import Spider, signals
 from scrapy.crawler import Crawler
 from scrapy.downloadermiddlewares.offsite import OffsiteMiddleware
 from scrapy.downloadermiddlewares.redirect import RedirectMiddleware
-from scrapy.exceptions import IgnoreRequest, NotConfigured
+from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Request, Response, TextResponse
+from scrapy.settings import BaseSettings
 from scrapy.utils.httpobj import urlparse_cached
 from scrapy.utils.request import RequestFingerprinter
+from scrapy.utils.url import add_http_if_no_scheme
 from w3lib.url import url_query_cleaner
 
 _PORTS = {"http": 80, "https": 443}
@@ -89,27 +92,43 @@ class EncodingMiddleware:
         return response
 
 
-class ReplicaMiddleware:
-    """Sends every HTTP request through the replica, which the first one starts in this process."""
+class ProxyMiddleware:
+    """Sends requests through the replica, which the first one starts in this process, or through the user's proxy.
 
-    def __init__(self) -> None:
+    Where ARCHIVE is ``live`` it does what Scrapy's HttpProxyMiddleware does, which reads the whole environment again
+    for each request.
+    """
+
+    def __init__(self, settings: BaseSettings) -> None:
+        self._through_replica = settings["ARCHIVE"] == "replica"
         self._running = AsyncExitStack()
-        self._address: asyncio.Future[str] | None = None
+        self._replica: asyncio.Future[str] | None = None
+        self._proxies = getproxies() if settings.getbool("HTTPPROXY_ENABLED") else {}
+        self._of_host: dict[tuple[str, str], str | None] = {}
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        if crawler.settings["ARCHIVE"] != "replica":
-            raise NotConfigured
-        middleware = cls()
+        middleware = cls(crawler.settings)
         crawler.signals.connect(middleware.engine_stopped, signals.engine_stopped)
         return middleware
 
     async def process_request(self, request: Request) -> None:
-        if urlparse_cached(request).scheme not in ("http", "https"):
+        url = urlparse_cached(request)
+        if url.scheme not in _PORTS:
             return  # scrapy shell ./page.html
-        if self._address is None:
-            self._address = asyncio.ensure_future(self._start())
-        request.meta["proxy"] = await self._address
+        if self._through_replica:
+            if self._replica is None:
+                self._replica = asyncio.ensure_future(self._start())
+            request.meta["proxy"] = await self._replica
+        else:
+            request.meta["proxy"] = self._proxy(url.scheme, url.hostname or "")
+
+    def _proxy(self, scheme: str, host: str) -> str | None:
+        """What http_proxy, https_proxy and no_proxy say of a host."""
+        if (scheme, host) not in self._of_host:
+            address = None if proxy_bypass(host) else self._proxies.get(scheme)
+            self._of_host[scheme, host] = address and add_http_if_no_scheme(address)
+        return self._of_host[scheme, host]
 
     async def _start(self) -> str:
         from timecoverspider.replica.server import make_app, serve  # noqa: PLC0415 (only where it is needed)

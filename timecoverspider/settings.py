@@ -53,10 +53,11 @@ DOWNLOADER_MIDDLEWARES = {
     "timecoverspider.middlewares.ContainmentMiddleware": 50,
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
     "timecoverspider.retries.BackoffMiddleware": 550,
-    "timecoverspider.middlewares.EncodingMiddleware": 570,  # behind decompression
+    "timecoverspider.middlewares.EncodingMiddleware": 570,
     "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": None,
     "timecoverspider.middlewares.PersistentRedirectMiddleware": 600,
-    "timecoverspider.middlewares.ReplicaMiddleware": 740,  # just before HttpProxyMiddleware, which obeys it
+    "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": None,
+    "timecoverspider.middlewares.ProxyMiddleware": 750,
 }
 DOWNLOAD_VERIFY_CERTIFICATES = True
 DOWNLOAD_MAXSIZE = 16 * 2**20  # bytes; a cover is 40 to 100 KB
@@ -64,11 +65,16 @@ DOWNLOAD_TIMEOUT = 30  # seconds
 TELNETCONSOLE_ENABLED = False  # nobody needs a port
 REMOTE_CONTROL_ENABLED = False  # that runs code
 
-# Speed. Without the Twisted reactor Scrapy downloads with aiohttp, which really keeps the limits per
-# host; its own handler does not while DOWNLOAD_DELAY is 0.
+# Speed. aiohttp really keeps the limits per host; Scrapy's own handler does not while DOWNLOAD_DELAY is 0.
 TWISTED_REACTOR_ENABLED = False
+DOWNLOAD_HANDLERS = {
+    "http": "timecoverspider.downloads.HTTPDownloadHandler",
+    "https": "timecoverspider.downloads.HTTPDownloadHandler",
+}
+COMPRESSION_ENABLED = False  # the handler decompresses
+DOWNLOADER_STATS = False  # and counts
 ASYNCIO_EVENT_LOOP = "uvloop.Loop"  # a tenth less time for a whole crawl
-CONCURRENT_ITEMS = 8  # Scrapy starts as many tasks for every response, and a page has at most 16 links
+CONCURRENT_ITEMS = 1  # Scrapy starts as many tasks for every response, and a page shows one cover
 
 # The screen.
 LOG_LEVEL = "INFO"
