@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Self, TextIO
 from xml.etree import ElementTree
 
-from scrapy import Spider
+from scrapy import Spider, signals
 from scrapy.crawler import Crawler
 from scrapy.extensions.feedexport import FeedExporter, FileFeedStorage
 
@@ -44,16 +44,14 @@ class DatasetExporter(FeedExporter):
 
     def open_spider(self, spider: Spider) -> None:
         self._dataset = self.crawler.get_extension(Dataset)
+        if self._dataset is not None:
+            self.crawler.signals.disconnect(self.item_scraped, signals.item_scraped)
         super().open_spider(spider)
-
-    def item_scraped(self, item: Any, spider: Spider) -> None:
-        if self._dataset is None:
-            super().item_scraped(item, spider)
 
     async def close_spider(self, spider: Spider) -> None:
         if self._dataset is not None:
             for cover in self._dataset.covers():
-                super().item_scraped(record(cover), spider)
+                self.item_scraped(record(cover), spider)
         await super().close_spider(spider)
 
 

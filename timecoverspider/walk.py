@@ -18,6 +18,9 @@ from timecoverspider.rejected import RejectedPages
 from timecoverspider.retries import try_again
 
 
+_AHEAD = 500  # covers that wait their turn; with more, the walk waits, for in a large archive they would fill the memory
+
+
 class WalkMiddleware:
     """Keeps the walk to what is not here yet, and notices where it does not get through.
 
@@ -80,7 +83,7 @@ class WalkMiddleware:
             elif new or not self._dataset.may_stop_early:
                 goes_on = True
                 request.errback = self._lost_page
-                yield request
+                yield request.replace(priority=-1) if len(self._dataset.awaited) > _AHEAD else request
             else:
                 goes_on = self._dataset.walked_enough = True
         self._listed += covers - new
