@@ -1,63 +1,53 @@
 """What is already here: a row for each cover and each crawl, and the only state between crawls."""
 
-import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
+from typing import NamedTuple
 
-import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
-
+from timecoverspider.databases import Database, SQLite
 from timecoverspider.errors import DatasetError
 
 SCHEMA_VERSION = 1
-
-_METADATA = sa.MetaData()
-_SCHEMA = sa.Table("timecoverspider", _METADATA, sa.Column("schema_version", sa.Integer, primary_key=True))
-_COVERS = sa.Table(
-    "covers",
-    _METADATA,
-    sa.Column("page_url", sa.Text, primary_key=True),
-    sa.Column("title", sa.Text, nullable=False),
-    sa.Column("pub_date", sa.Text, nullable=False),  # year-month-day
-    sa.Column("image_url", sa.Text, nullable=False),
-    sa.Column("path", sa.Text, nullable=False),  # below FILES_STORE
-    sa.Column("checksum", sa.Text, nullable=False),  # MD5
-    sa.Column("width", sa.Integer, nullable=False),  # pixels
-    sa.Column("height", sa.Integer, nullable=False),
-    sa.Column("bytes", sa.Integer, nullable=False),
-    sa.Column("etag", sa.Text, nullable=False),  # as the server sent it, or empty
-    sa.Column("first_seen", sa.Text, nullable=False),  # UTC
-    sa.Column("last_checked", sa.Text, nullable=False),
-)
-_CRAWLS = sa.Table(
-    "crawls",
-    _METADATA,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("archive", sa.Text, nullable=False),
-    sa.Column("started", sa.Text, nullable=False),
-    sa.Column("ended", sa.Text),  # empty while it runs, and for ever where it was killed
-    sa.Column("outcome", sa.Text),
-    sa.Column("whole_walk", sa.Boolean),  # whether it went through all listings
-    sa.Column("known", sa.Integer),
-    sa.Column("new", sa.Integer),
-    sa.Column("failed", sa.Integer),
-    sa.Column("requests", sa.Integer),
-)
 COMPLETE = "complete"
 
+_TABLES = {
+    "timecoverspider": """
+CREATE TABLE timecoverspider (
+    schema_version INTEGER NOT NULL PRIMARY KEY
+)""",
+    "covers": """
+CREATE TABLE covers (
+    page_url TEXT NOT NULL PRIMARY KEY,
+    title TEXT NOT NULL,
+    pub_date TEXT NOT NULL,      -- year-month-day
+    image_url TEXT NOT NULL,
+    path TEXT NOT NULL,          -- below FILES_STORE
+    checksum TEXT NOT NULL,      -- MD5
+    width INTEGER NOT NULL,      -- pixels
+    height INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    etag TEXT NOT NULL,          -- as the server sent it, or empty
+    first_seen TEXT NOT NULL,    -- UTC
+    last_checked TEXT NOT NULL
+)""",
+    "crawls": """
+CREATE TABLE crawls (
+    id SERIAL NOT NULL PRIMARY KEY,
+    archive TEXT NOT NULL,
+    started TEXT NOT NULL,
+    ended TEXT,                  -- empty while it runs, and for ever where it was killed
+    outcome TEXT,
+    whole_walk BOOLEAN,          -- whether it went through all listings
+    known INTEGER,
+    new INTEGER,
+    failed INTEGER,
+    requests INTEGER
+)""",
+}
 
-def now() -> str:
-    """The time as the catalog writes it, e.g. ``2026-11-23T08:37:27+00:00``."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
-
-@dataclass(frozen=True, slots=True)
-class Cover:
+class Cover(NamedTuple):
     """A row of the catalog: a cover whose picture is stored. The columns say what each field is."""
 
     page_url: str
@@ -74,137 +64,126 @@ class Cover:
     last_checked: str
 
 
-class Catalog:
-    """The catalog at a database URL, SQLite or PostgreSQL. Safe to use from several threads."""
+_COLUMNS = ", ".join(Cover._fields)
+_CHANGED = ", ".join(f"{name} = excluded.{name}" for name in Cover._fields if name not in ("page_url", "first_seen"))
+_SELECT = f"SELECT {_COLUMNS} FROM covers"  # noqa: S608 (nothing from outside)
+_SAVE = (
+    f"INSERT INTO covers ({_COLUMNS}) VALUES ({', '.join('?' * len(Cover._fields))}) "  # noqa: S608
+    f"ON CONFLICT (page_url) DO UPDATE SET {_CHANGED}"
+)
 
-    def __init__(self, url: str | sa.URL, *, create: bool = True) -> None:
+
+def now() -> str:
+    """The time as the catalog writes it, e.g. ``2026-11-23T08:37:27+00:00``."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Catalog:
+    """The catalog in an SQLite file, or at the URL of a database. Safe to use from several threads.
+
+    All methods raise CatalogError where the database cannot be used.
+    """
+
+    def __init__(self, place: str | Path, *, create: bool = True) -> None:
         """Open the catalog, or make an empty one where there is none and *create* allows it.
 
         Raises DatasetError where it is not ours, newer than this program, or out of reach; it is not changed then.
         """
+        self._database = _database(place, create=create)
         try:
-            self._engine = sa.create_engine(url)
             self._prepare(create)
-        except (SQLAlchemyError, ImportError) as error:
-            raise DatasetError(f"cannot open the catalog {_shown(url)}: {cause(error)}") from error
-        # Both dialects spell this alike, SQLAlchemy's core has no word for it.
-        self._insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        except DatasetError:
+            self.close()
+            raise
 
     def _prepare(self, create: bool) -> None:
-        with self._engine.begin() as connection:
-            if create and self._engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")  # which Python's driver leaves out before CREATE TABLE
-            tables = set(sa.inspect(connection).get_table_names())
-            if _SCHEMA.name in tables:
-                version = connection.scalar(sa.select(sa.func.max(_SCHEMA.c.schema_version)))
+        with self._database.transaction(write=create) as transaction:
+            tables = {name for (name,) in transaction.run(self._database.tables)}
+            if "timecoverspider" in tables:
+                [(version,)] = transaction.run("SELECT max(schema_version) FROM timecoverspider")
                 if version != SCHEMA_VERSION:
                     raise DatasetError(
-                        f"the catalog {_shown(self._engine.url)} has schema version {version}, and this program "
+                        f"the catalog {self._database.name} has schema version {version}, and this program "
                         f"knows {SCHEMA_VERSION}: use the program that made it"
                     )
                 return
-            if not create or tables & set(_METADATA.tables) or (tables and self._engine.dialect.name == "sqlite"):
-                raise DatasetError(f"{_shown(self._engine.url)} is not a catalog of timecoverspider")
-            _METADATA.create_all(connection)
-            connection.execute(_SCHEMA.insert().values(schema_version=SCHEMA_VERSION))
+            if not create or tables & set(_TABLES) or (tables and not self._database.shared):
+                raise DatasetError(f"{self._database.name} is not a catalog of timecoverspider")
+            for table in _TABLES.values():
+                transaction.run(table)
+            transaction.run("INSERT INTO timecoverspider (schema_version) VALUES (?)", [SCHEMA_VERSION])
 
     def close(self) -> None:
         """Let go of the database."""
-        self._engine.dispose()
+        self._database.close()
 
     def covers(self) -> Iterator[Cover]:
         """All covers, newest first, ties by picture URL, without holding them all in memory."""
-        binary = "C" if self._engine.dialect.name == "postgresql" else "BINARY"
-        order = (_COVERS.c.pub_date.desc(), sa.collate(_COVERS.c.image_url, binary), _COVERS.c.page_url)
-        with self._engine.connect() as connection:
-            for row in connection.execution_options(yield_per=1000).execute(sa.select(_COVERS).order_by(*order)):
-                yield Cover(*row)
+        order = 'ORDER BY pub_date DESC, image_url COLLATE "C", page_url'
+        return map(Cover._make, self._database.stream(f"{_SELECT} {order}"))
 
     def count(self) -> int:
         """The number of covers."""
-        with self._engine.connect() as connection:
-            return connection.scalar(sa.select(sa.func.count()).select_from(_COVERS)) or 0
+        with self._database.transaction() as transaction:
+            [(number,)] = transaction.run("SELECT count(*) FROM covers")
+        return int(number)
 
     def find(self, page_url: str) -> Cover | None:
         """The cover of a page, or None where it is not here."""
-        with self._engine.connect() as connection:
-            row = connection.execute(sa.select(_COVERS).where(_COVERS.c.page_url == page_url)).first()
-        return Cover(*row) if row else None
+        with self._database.transaction() as transaction:
+            rows = transaction.run(f"{_SELECT} WHERE page_url = ?", [page_url])
+        return Cover._make(rows[0]) if rows else None
 
     def save(self, covers: Iterable[Cover]) -> None:
         """Write covers in one transaction, in place of earlier rows, but for when those were first seen."""
-        insert = self._insert(_COVERS)
-        changed = {
-            column.name: insert.excluded[column.name]
-            for column in _COVERS.c
-            if column.name not in ("page_url", "first_seen")
-        }
-        statement = insert.on_conflict_do_update(index_elements=[_COVERS.c.page_url], set_=changed)
-        with self._engine.begin() as connection:
-            connection.execute(statement, [asdict(cover) for cover in covers])
+        with self._database.transaction(write=True) as transaction:
+            transaction.run_for_each(_SAVE, covers)
 
     def begin_crawl(self, archive: str) -> int:
         """Note that a crawl starts, and give the number of its row."""
-        with self._engine.begin() as connection:
-            key = connection.execute(_CRAWLS.insert().values(archive=archive, started=now())).inserted_primary_key
-        assert key is not None  # noqa: S101 (both databases tell it)
-        return int(key[0])
+        with self._database.transaction(write=True) as transaction:
+            [(number,)] = transaction.run(
+                "INSERT INTO crawls (archive, started) VALUES (?, ?) RETURNING id", [archive, now()]
+            )
+        return int(number)
 
-    def end_crawl(self, number: int, **values: Any) -> None:
-        """Note how a crawl ended; the values are columns of its row."""
-        with self._engine.begin() as connection:
-            connection.execute(_CRAWLS.update().where(_CRAWLS.c.id == number).values(ended=now(), **values))
+    def end_crawl(
+        self, number: int, *, outcome: str, whole_walk: bool, known: int, new: int, failed: int, requests: int
+    ) -> None:
+        """Note how a crawl ended."""
+        with self._database.transaction(write=True) as transaction:
+            transaction.run(
+                "UPDATE crawls SET ended = ?, outcome = ?, whole_walk = ?, known = ?, new = ?, failed = ?, "
+                "requests = ? WHERE id = ?",
+                [now(), outcome, whole_walk, known, new, failed, requests, number],
+            )
 
     def last_crawl_was_complete(self) -> bool:
         """Whether the latest crawl found the data set complete when it ended."""
-        with self._engine.connect() as connection:
-            latest = sa.select(_CRAWLS.c.outcome).order_by(_CRAWLS.c.id.desc()).limit(1)
-            return connection.scalar(latest) == COMPLETE
+        with self._database.transaction() as transaction:
+            return transaction.run("SELECT outcome FROM crawls ORDER BY id DESC LIMIT 1") == [(COMPLETE,)]
 
     def last_whole_walk(self) -> datetime | None:
         """When the latest complete crawl that went through all listings ended."""
-        with self._engine.connect() as connection:
-            whole = (_CRAWLS.c.outcome == COMPLETE) & _CRAWLS.c.whole_walk
-            ended = connection.scalar(sa.select(sa.func.max(_CRAWLS.c.ended)).where(whole))
+        with self._database.transaction() as transaction:
+            [(ended,)] = transaction.run("SELECT max(ended) FROM crawls WHERE outcome = ? AND whole_walk", [COMPLETE])
         return datetime.fromisoformat(ended) if ended else None
 
 
-def sqlite_url(file: Path, *, create: bool = True) -> sa.URL:
-    """The database URL of a file; with *create* off, opening it fails where there is no such file."""
-    mode = "rwc" if create else "rw"
-    return sa.URL.create("sqlite", database=file.resolve().as_uri(), query={"mode": mode, "uri": "true"})
-
-
-def cause(error: Exception) -> str:
-    """What a database said was wrong, in one line."""
-    return " ".join(str(getattr(error, "orig", None) or error).split())
-
-
-def _shown(url: str | sa.URL) -> str:
-    """A database URL without its password; of SQLite just the file."""
-    shown = sa.make_url(url)
-    file = unquote((shown.database or "").removeprefix("file://")) if shown.drivername.startswith("sqlite") else ""
-    return file or shown.render_as_string()
-
-
-def set_aside_if_corrupt(path: Path) -> Path | None:
-    """Rename an SQLite file that cannot be read, so that a new one can be made; gives its new name.
-
-    Gives None where there is nothing wrong with it, or nothing there.
-    """
-    if not path.exists():
-        return None
+def _database(place: str | Path, *, create: bool) -> Database:
+    """The database at a place that CATALOG_URL can name, or in a file. Raises DatasetError."""
+    if isinstance(place, Path):
+        return SQLite(place, create=create)
+    scheme, _, rest = place.partition("://")
+    if scheme == "sqlite" and rest.startswith("/") and rest != "/" and "?" not in rest:
+        return SQLite(Path(rest[1:]), create=create)
+    if scheme not in ("postgresql", "postgresql+psycopg", "postgres"):
+        raise DatasetError(
+            "CATALOG_URL must be postgresql://user:password@host:port/name, sqlite:////absolute/path, "
+            "sqlite:///relative/path, or empty"
+        )
     try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)
-        try:
-            if connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",):
-                return None
-        finally:
-            connection.close()
-    except sqlite3.OperationalError:
-        return None  # locked, or not allowed: opening it will say so
-    except sqlite3.DatabaseError:
-        pass
-    aside = path.with_name(f"{path.name}.corrupt-{datetime.now(UTC):%Y%m%dT%H%M%S}")
-    path.rename(aside)
-    return aside
+        from timecoverspider.postgresql import PostgreSQL  # noqa: PLC0415 (not everybody has psycopg, nor needs it)
+    except ImportError as error:
+        raise DatasetError('CATALOG_URL needs psycopg: pip install "psycopg[binary]"') from error
+    return PostgreSQL(f"postgresql://{rest}")

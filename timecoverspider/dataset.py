@@ -14,11 +14,11 @@ from typing import Any, Self
 from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
-from sqlalchemy.exc import SQLAlchemyError
 from twisted.python.failure import Failure
 
-from timecoverspider.catalog import COMPLETE, Catalog, Cover, cause, set_aside_if_corrupt, sqlite_url
-from timecoverspider.errors import DatasetError
+from timecoverspider.catalog import COMPLETE, Catalog, Cover
+from timecoverspider.databases import set_aside_if_corrupt
+from timecoverspider.errors import CatalogError, DatasetError
 from timecoverspider.folder import claim, lock
 from timecoverspider.items import MagazineCover
 from timecoverspider.logs import one_line
@@ -60,11 +60,8 @@ class Dataset:
         self.refresh = self._asked("refresh")
         #: Whether just what is damaged is fetched. It is no crawl for the catalog, which would take it for a whole one.
         self.repairs = self.walked_enough = self._settings["REPAIR"] is not None
-        try:
-            self.may_stop_early = self._survey()
-            self._number = None if self.repairs else self.catalog.begin_crawl(self._settings["ARCHIVE"])
-        except SQLAlchemyError as error:
-            raise DatasetError(f"cannot use the catalog: {cause(error)}") from error
+        self.may_stop_early = self._survey()
+        self._number = None if self.repairs else self.catalog.begin_crawl(self._settings["ARCHIVE"])
         self._loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, partial(self._interrupted, signal.getsignal(number)))
@@ -98,7 +95,7 @@ class Dataset:
                 logger.warning("The catalog could not be read. It is now %s, and a new one is made.", aside)
         except OSError as error:
             raise DatasetError(f"cannot use {self.folder}: {error.strerror}") from error
-        return Catalog(self._settings["CATALOG_URL"] or sqlite_url(file))
+        return Catalog(self._settings["CATALOG_URL"] or file)
 
     def _survey(self) -> bool:
         """See which covers are here; tells whether the walk may stop where it meets only these."""
@@ -130,7 +127,7 @@ class Dataset:
     async def save(self, cover: Cover) -> None:
         """Write a cover to the catalog; on return it is on disk.
 
-        Covers that come while others are being written go into one transaction. Raises SQLAlchemyError.
+        Covers that come while others are being written go into one transaction. Raises CatalogError.
         """
         self._unsaved[cover.page_url] = cover
         if self._next_write is None:
@@ -210,8 +207,8 @@ class Dataset:
                 failed=len(self.missing),
                 requests=self._crawler.stats.get_value("downloader/request_count", 0),
             )
-        except SQLAlchemyError as error:
-            self.broken = self.broken or f"cannot write the catalog: {cause(error)}"
+        except CatalogError as error:
+            self.broken = self.broken or str(error)
 
     def engine_stopped(self) -> None:
         self.catalog.close()

@@ -2,9 +2,13 @@
 
 
 class DatasetError(Exception):
-    """The data set cannot be worked on. Raised before anything is asked for or changed."""
+    """The data set cannot be worked on. Raised, but for CatalogError, before anything is asked for or changed."""
 
     exit_status = 1
+
+
+class CatalogError(DatasetError):
+    """The catalog cannot be read or written. Raised by the catalog, when it is opened and by whatever it does later."""
 
 
 class LockedError(DatasetError):

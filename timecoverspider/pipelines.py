@@ -12,10 +12,10 @@ from scrapy.exceptions import DropItem
 from scrapy.http import Response
 from scrapy.pipelines.files import FilesPipeline
 from scrapy.pipelines.media import FileException, MediaPipeline
-from sqlalchemy.exc import SQLAlchemyError
 
-from timecoverspider.catalog import Cover, cause, now
+from timecoverspider.catalog import Cover, now
 from timecoverspider.dataset import Dataset
+from timecoverspider.errors import CatalogError
 from timecoverspider.items import MagazineCover
 from timecoverspider.keeper import Keeper, Picture
 from timecoverspider.logs import brief
@@ -55,9 +55,9 @@ class CoverPipeline(FilesPipeline):
             reason = f"its picture <{request.url}>: {brief(error)}"
             self._dataset.miss(item.page_url, reason)
             raise DropItem(reason) from error
-        except SQLAlchemyError as error:
-            self._dataset.give_up(f"cannot write the catalog: {cause(error)}")
-            raise DropItem("the catalog cannot be written") from error
+        except CatalogError as error:
+            self._dataset.give_up(str(error))
+            raise DropItem(str(error)) from error
         item["files"] = [{"url": request.url, "path": path, "checksum": picture.checksum}]
         return item
 

@@ -12,7 +12,7 @@ ARCHIVE = "replica"
 
 # What a crawl makes. Only scrapy crawl works on it (it sets DATASET_ENABLED); shell, parse and the others do not.
 FILES_STORE = str(Path(__file__).resolve().parent.parent / "output")
-CATALOG_URL = ""  # a database for SQLAlchemy; where empty, catalog.db in FILES_STORE
+CATALOG_URL = ""  # postgresql://user:password@host/name or sqlite:////path; where empty, catalog.db in FILES_STORE
 REPAIR = None  # the pages whose pictures scrapy verify --repair fetches again, in place of a crawl
 ITEM_PIPELINES = {"timecoverspider.pipelines.CoverPipeline": 1}
 FEED_EXPORT_ENCODING = "utf-8"  # as the page has it, not as \u escapes

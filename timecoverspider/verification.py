@@ -33,7 +33,7 @@ class Finding:
 def verify(folder: Path, catalog: Catalog, feed: Path | None, done: Callable[[], object]) -> Iterator[Finding]:
     """Check the pictures in a folder, and the feed where there is one, against the catalog; nothing is changed.
 
-    Pictures are read and decoded by a thread for each core; *done* is called after each. Raises SQLAlchemyError.
+    Pictures are read and decoded by a thread for each core; *done* is called after each. Raises CatalogError.
     """
     yield from _check_pictures(folder, catalog.covers(), done)
     yield from _check_folder(folder, catalog.covers())

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -93,10 +94,9 @@ class Command(ScrapyCommand):
 
     def _look(self) -> tuple[int, list["Finding"]]:
         """The number of covers, and what is wrong. Raises DatasetError."""
-        from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
         from tqdm import tqdm  # noqa: PLC0415
 
-        from timecoverspider.catalog import Catalog, cause, sqlite_url  # noqa: PLC0415
+        from timecoverspider.catalog import Catalog  # noqa: PLC0415
         from timecoverspider.errors import DatasetError  # noqa: PLC0415
         from timecoverspider.folder import check_unlocked  # noqa: PLC0415
         from timecoverspider.verification import verify  # noqa: PLC0415
@@ -105,15 +105,10 @@ class Command(ScrapyCommand):
         file = self._folder / "catalog.db"
         if not self._settings["CATALOG_URL"] and not file.exists():
             raise DatasetError(f"there is no catalog at {file}, so there is nothing to check against")
-        catalog = Catalog(self._settings["CATALOG_URL"] or sqlite_url(file, create=False), create=False)
-        try:
+        with closing(Catalog(self._settings["CATALOG_URL"] or file, create=False)) as catalog:
             covers = catalog.count()
             with tqdm(total=covers, desc="pictures", unit="", disable=None, dynamic_ncols=True, leave=False) as bar:
                 return covers, list(verify(self._folder, catalog, self._feed, bar.update))
-        except SQLAlchemyError as error:
-            raise DatasetError(f"cannot read the catalog: {cause(error)}") from error
-        finally:
-            catalog.close()
 
     def _repair(self, findings: list["Finding"]) -> None:
         """Move away what is unknown, fetch what is broken again, and write the feed."""
