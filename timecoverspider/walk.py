@@ -17,8 +17,7 @@ from timecoverspider.middlewares import without_session
 from timecoverspider.rejected import RejectedPages
 from timecoverspider.retries import try_again
 
-
-_AHEAD = 500  # covers that wait their turn; with more, the walk waits, for in a large archive they would fill the memory
+_AHEAD = 500  # covers that wait their turn before the walk waits: those of a large archive would fill the memory
 
 
 class WalkMiddleware:
