@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 from conftest import DAYS, Site, assert_whole, records, serving, start
 
-from timecoverspider.keeper import Keeper, Picture
-from timecoverspider.pictures import PictureError
+from timecoverspider.keeper import Keeper
+from timecoverspider.pictures import Picture, PictureError
 from timecoverspider.replica.pages import picture_url
 from timecoverspider.replica.pictures import draw_cover
 

@@ -7,16 +7,17 @@ from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from time import monotonic
-from typing import NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from scrapy import Request, Spider, signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 from scrapy.utils.asyncio import create_looping_call
-from tqdm import tqdm
-from tqdm.contrib.logging import logging_redirect_tqdm
 
 from timecoverspider.dataset import Dataset
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +75,9 @@ class Progress:
             return
         self._found += count
         if self._bar is None and sys.stderr.isatty():
+            from tqdm import tqdm  # noqa: PLC0415 (only a terminal needs it)
+            from tqdm.contrib.logging import logging_redirect_tqdm  # noqa: PLC0415
+
             self._screen.enter_context(logging_redirect_tqdm())
             logging.root.handlers[-1].setLevel(self._settings["LOG_LEVEL"])  # which the redirection forgets
             self._bar = self._screen.enter_context(tqdm(desc="covers", unit="cover", dynamic_ncols=True, leave=False))

@@ -1,8 +1,11 @@
 """Whether bytes are a whole picture."""
 
+from dataclasses import dataclass
 from io import BytesIO
+from typing import TYPE_CHECKING
 
-from PIL import Image, ImageSequence, UnidentifiedImageError
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 class PictureError(ValueError):
@@ -12,7 +15,15 @@ class PictureError(ValueError):
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
 MAX_PIXELS = 50_000_000  # of all frames together; the archive's covers have half a million
 
-Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit warns before it refuses
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What a whole picture is like."""
+
+    checksum: str  # MD5
+    width: int  # pixels
+    height: int
+    bytes: int
 
 
 def picture_size(content: bytes) -> tuple[int, int]:
@@ -21,6 +32,9 @@ def picture_size(content: bytes) -> tuple[int, int]:
     Raises PictureError, with the reason, where it is no picture in one of FORMATS, is not whole, or says that it
     has more than MAX_PIXELS, in which case nothing of it is decoded.
     """
+    from PIL import Image, ImageSequence, UnidentifiedImageError  # noqa: PLC0415 (a crawl that finds nothing needs none)
+
+    Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit warns before it refuses
     if not content:
         raise PictureError("it is empty")
     try:
@@ -40,7 +54,7 @@ def picture_size(content: bytes) -> tuple[int, int]:
     return width, height
 
 
-def _refuse_bombs(picture: Image.Image) -> None:
+def _refuse_bombs(picture: "Image.Image") -> None:
     width, height = picture.size
     if width * height * getattr(picture, "n_frames", 1) > MAX_PIXELS:
         raise PictureError(f"it says that it has {width:,} x {height:,} pixels")

@@ -17,9 +17,9 @@ from timecoverspider.catalog import Cover, now
 from timecoverspider.dataset import Dataset
 from timecoverspider.errors import CatalogError
 from timecoverspider.items import MagazineCover
-from timecoverspider.keeper import Keeper, Picture
+from timecoverspider.keeper import Keeper
 from timecoverspider.logs import brief
-from timecoverspider.pictures import PictureError
+from timecoverspider.pictures import Picture, PictureError
 from timecoverspider.retries import try_again
 
 _AT_A_TIME = 64  # pictures on their way, so that those which wait for a slow disk do not fill the memory

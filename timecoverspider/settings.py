@@ -37,18 +37,32 @@ UNREADABLE_LIMIT = 0.5  # share of cover pages that make no sense at which a cra
 # Manners. 8 requests in flight per host are Scrapy's default.
 USER_AGENT = "timecoverspider (collects magazine covers for computer vision, obeys robots.txt)"
 ROBOTSTXT_OBEY = True
-COOKIES_ENABLED = False  # the archive needs none
 CONCURRENT_REQUESTS = 24  # 8 for each of the archive's three hosts
 
 # What fails, or makes no sense, is tried again after half a second, and later each time.
 RETRY_TIMES = 4
 RETRY_BACKOFF = 0.5  # seconds, twice as many after each failure, unless the server asks for more with Retry-After
+RETRY_EXCEPTIONS = [  # what HTTPDownloadHandler raises; the default list also has Twisted's, which take long to import
+    "scrapy.exceptions.CannotResolveHostError",
+    "scrapy.exceptions.DownloadConnectionRefusedError",
+    "scrapy.exceptions.DownloadFailedError",
+    "scrapy.exceptions.DownloadTimeoutError",
+    "scrapy.exceptions.ResponseDataLossError",
+    OSError,
+]
 RETRY_GIVE_UP_LOG_LEVEL = "DEBUG"  # the dataset says what is missing
 
 # Safety.
 MEDIA_ALLOW_REDIRECTS = True  # pictures may move, within the archive
 REDIRECT_MAX_TIMES = 5
 DOWNLOADER_MIDDLEWARES = {
+    # The archive needs neither cookies nor passwords, the catalog is no cache, and HTTPDownloadHandler decompresses and
+    # counts. Set to None they are not even imported.
+    "scrapy.downloadermiddlewares.cookies.CookiesMiddleware": None,
+    "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
+    "scrapy.downloadermiddlewares.httpcache.HttpCacheMiddleware": None,
+    "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
+    "scrapy.downloadermiddlewares.stats.DownloaderStats": None,
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
     "timecoverspider.middlewares.ContainmentMiddleware": 50,
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
@@ -71,8 +85,6 @@ DOWNLOAD_HANDLERS = {
     "http": "timecoverspider.downloads.HTTPDownloadHandler",
     "https": "timecoverspider.downloads.HTTPDownloadHandler",
 }
-COMPRESSION_ENABLED = False  # the handler decompresses
-DOWNLOADER_STATS = False  # and counts
 ASYNCIO_EVENT_LOOP = "uvloop.Loop"  # a tenth less time for a whole crawl
 SCHEDULER_PRIORITY_QUEUE = "scrapy.pqueues.ScrapyPriorityQueue"  # the default one balances hosts, and here are three
 SCRAPER_SLOT_MAX_ACTIVE_SIZE = 100_000  # bytes of pages whose pictures are on their way, of 1 KB each at the least
@@ -83,6 +95,9 @@ LOG_LEVEL = "INFO"
 LOG_FORMATTER = "timecoverspider.logs.CoverLogFormatter"
 LOGSTATS_INTERVAL = 15.0  # seconds between two lines of Progress where there is no terminal
 EXTENSIONS = {
+    # Switched off above, and not to be imported either.
+    "scrapy.extensions.remote_control.RemoteControl": None,
+    "scrapy.extensions.telnet.TelnetConsole": None,
     "scrapy.extensions.logstats.LogStats": None,  # Progress counts covers, not pages
     "scrapy.extensions.feedexport.FeedExporter": None,  # DatasetExporter publishes all covers, not just the new ones
     "timecoverspider.dataset.Dataset": 0,

@@ -1,0 +1,74 @@
+"""The process that verifies pictures and stores them, beside the crawl, whose side is ``keeper.py``.
+
+It imports nothing of Scrapy, nor what the crawl needs for its part, so that it is small and starts at once.
+"""
+
+import hashlib
+import json
+import os
+import signal
+import struct
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from timecoverspider.pictures import Picture, PictureError, picture_size
+from timecoverspider.stores import write_whole
+
+HEADER = struct.Struct("<Q?dII")  # number, whether to store, time of modification, lengths of path and of content
+_THREADS = 4  # as many pictures are flushed to disk at a time
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What the crawl asks for: to store the content under the path, or to look at what is there."""
+
+    number: int
+    store: bool
+    modified: float  # seconds since 1970, 0 where it is not known
+    path: str
+    content: bytes
+
+
+def _read(pipe: IO[bytes]) -> _Request | None:
+    """The next request, or None where the crawl has closed the pipe, or was killed in the middle of one."""
+    header = pipe.read(HEADER.size)
+    if len(header) < HEADER.size:
+        return None
+    number, store, modified, path_length, length = HEADER.unpack(header)
+    path, content = pipe.read(path_length), pipe.read(length)
+    return _Request(number, store, modified, path.decode(), content) if len(content) == length else None
+
+
+def _handle(folder: Path, request: _Request) -> None:
+    """Do what is asked for, and answer in one line: the number, how it went, and what there is to say."""
+    outcome: tuple[str, Any]
+    try:
+        content = request.content if request.store else (folder / request.path).read_bytes()
+        width, height = picture_size(content)
+        if request.store:
+            write_whole(folder, request.path, content, request.modified or None)
+        checksum = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        outcome = "kept", asdict(Picture(checksum, width, height, len(content)))
+    except PictureError as error:
+        outcome = "refused", str(error)
+    except OSError as error:
+        outcome = "failed", (error.errno, error.strerror)
+    except Exception as error:  # noqa: BLE001 (a bug, for which the crawl must not wait)
+        outcome = "failed", (0, repr(error))
+    os.write(sys.stdout.fileno(), f"{json.dumps((request.number, *outcome))}\n".encode())
+
+
+def main() -> None:
+    """Serve one crawl until it closes the pipe, or is no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    folder = Path(sys.argv[1])
+    with ThreadPoolExecutor(_THREADS) as threads:
+        while request := _read(sys.stdin.buffer):
+            threads.submit(_handle, folder, request)
+
+
+if __name__ == "__main__":
+    main()
