@@ -679,6 +679,23 @@ def test_an_unwritable_feed_is_not_success(folder: Path) -> None:
     assert "cannot write wall/output.json: " in closing(done)
 
 
+def test_a_catalog_that_fails_in_the_end_is_not_success(folder: Path) -> None:
+    site, before = Site(DAYS), feed(folder)
+
+    async def hurt(request: web.Request) -> web.StreamResponse:
+        connection = sqlite3.connect(folder / "output" / "catalog.db")
+        connection.execute("ALTER TABLE covers RENAME TO gone")
+        connection.close()
+        return web.Response(status=404)
+
+    site.instead[ROBOTS] = hurt
+    done = site.crawl(folder)
+    assert done.returncode == 1
+    assert "Broken off, cannot use the catalog" in closing(done)
+    assert "Traceback" not in done.stderr
+    assert feed(folder) == before
+
+
 def test_an_unusable_folder_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "output").write_text("")
     done = Site(DAYS).crawl(tmp_path)

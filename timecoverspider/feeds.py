@@ -18,7 +18,7 @@ from scrapy.extensions.feedexport import FeedExporter, FileFeedStorage
 
 from timecoverspider.catalog import Cover
 from timecoverspider.dataset import Dataset
-from timecoverspider.errors import FeedError
+from timecoverspider.errors import CatalogError, FeedError
 from timecoverspider.items import MagazineCover
 
 logger = logging.getLogger(__name__)
@@ -50,8 +50,13 @@ class DatasetExporter(FeedExporter):
 
     async def close_spider(self, spider: Spider) -> None:
         if self._dataset is not None:
-            for cover in self._dataset.covers():
-                self.item_scraped(record(cover), spider)
+            try:
+                for cover in self._dataset.covers():
+                    self.item_scraped(record(cover), spider)
+            except CatalogError as error:
+                self._dataset.give_up(str(error))
+                logger.error("The feed stays as it was: %s", error)
+                return  # the draft is cleared away by the next crawl
         await super().close_spider(spider)
 
 
