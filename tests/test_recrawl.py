@@ -584,7 +584,7 @@ def test_interrupted_twice_it_stops_at_once(tmp_path: Path, filled: Path) -> Non
         process[0].send_signal(signal.SIGTERM)
         assert process[0].stderr
         for line in process[0].stderr:
-            if "shutting down gracefully" in line:
+            if "Closing spider (shutdown)" in line:
                 process[0].send_signal(signal.SIGTERM)
         process[0].wait(60)  # it does not wait for an answer
 
@@ -597,7 +597,7 @@ def test_interrupted_twice_it_stops_at_once(tmp_path: Path, filled: Path) -> Non
         process.append(start(tmp_path, address))
         process[0].wait(60)
     assert process[0].returncode == 143
-    assert_whole(tmp_path)
+    assert not (tmp_path / "output.json").exists()
     assert Site(DAYS).crawl(tmp_path).returncode == 0
     assert feed(tmp_path) == feed(filled)
 
