@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -20,14 +21,18 @@ from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from timecoverspider.replica.calendar import issue_dates
-from timecoverspider.replica.pages import picture_url
+from timecoverspider.replica.pages import listing_url, picture_url
 from timecoverspider.replica.server import make_app, serve
 
 PROJECT = Path(__file__).resolve().parent.parent
 DAYS = issue_dates(40)
 SPIDER = "pyimagesearch-cover-spider"
+INDEX = str(URL("http://search.time.com/results.html?N=46&Ns=p_date_range|1"))
+FIRST_LISTING = str(URL(f"{listing_url()}&sid=150424A4D8E2&internalid=endeca_dimension"))
+ROBOTS = "http://search.time.com/robots.txt"
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -171,6 +176,18 @@ def records(folder: Path) -> list[dict[str, Any]]:
 
 def picture(folder: Path, day: date) -> Path:
     return folder / "output" / "full" / f"{hashlib.sha1(picture_url(day).encode()).hexdigest()}.jpg"
+
+
+def rows(folder: Path, query: str) -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(folder / "output" / "catalog.db")
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def closing(done: "subprocess.CompletedProcess[str]") -> str:
+    return done.stderr.splitlines()[-1]
 
 
 def assert_whole(folder: Path) -> None:
