@@ -43,12 +43,11 @@ class Keeper:
             self._started = asyncio.ensure_future(self._start())
         process: Process = await asyncio.shield(self._started)
         assert process.stdin  # noqa: S101 (a pipe)
-        if self._listening.done():
+        if self._listening.done() or process.stdin.is_closing():
             raise _ended()
         number, name = next(self._numbers), path.encode()
         answer = self._awaited[number] = asyncio.get_running_loop().create_future()
-        process.stdin.write(HEADER.pack(number, store, modified or 0, len(name), len(content)) + name)
-        process.stdin.write(content)
+        process.stdin.writelines((HEADER.pack(number, store, modified or 0, len(name), len(content)), name, content))
         picture: Picture = await answer
         return picture
 
