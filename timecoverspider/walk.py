@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from scrapy import signals
 from scrapy.crawler import Crawler
-from scrapy.http import Request, Response
+from scrapy.http import Request, Response, TextResponse
 from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
@@ -57,6 +57,9 @@ class WalkMiddleware:
         handlers = {"parse_page": self._listing, "parse_covers": self._cover}
         async for output in handlers.get(_callback(response), self._index)(response, result):
             yield output
+        if isinstance(response, TextResponse):
+            # They hold each other, and with them the parsed page, until Python looks for such circles.
+            response.selector.response = None
 
     async def _index(self, response: Response, result: AsyncIterator[Any]) -> AsyncIterator[Any]:
         found = False
