@@ -40,6 +40,15 @@ def test_benchmark_puts_a_table_of_both_clients_into_a_readme(tmp_path: Path) ->
     assert "exit status" not in written
 
 
+def test_benchmark_shows_what_verification_costs() -> None:
+    done = run_benchmark("--issues", "30", "--pairs", "1", "--only", "verification")
+    assert done.returncode == 0, done.stderr
+    headings = cells(done.stdout, "")
+    for name in ("without decoding", "this project"):
+        assert dict(zip(headings, cells(done.stdout, name), strict=True))["covers"] == "30"
+    assert "exit status" not in done.stdout
+
+
 def test_benchmark_needs_the_marks_in_a_readme(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     readme.write_text("No marks.")

@@ -8,6 +8,7 @@ Measured, for each client as a process of its own, in a new folder and in turns 
   installed stand beside it for orientation: they get all addresses beforehand, read no page and check no picture.
 - *polite*: 50 ms latency, and a server that answers eight requests of each host at a time, whatever is asked.
 - *recrawl*: the same command again in the folder that a crawl has just filled.
+- *verification*: this project with and without the decoding of each picture before it is stored.
 - *start*: the time that ``scrapy crawl --help`` takes.
 - with ``--scale``: this project alone with archives of 4,763 covers and more, and pictures of 1 KB.
 
@@ -19,8 +20,9 @@ whose files are there. Not measured, and good to know:
 - Pictures are drawn beforehand, and pages rendered once: the server's work is small and the same for all clients.
 - The tutorial's spider loses all covers of June and July. It fetches fewer pictures, hence covers per second.
 - This project flushes each picture to disk, and decodes it. What a flush costs depends on the disk.
-- Where making a file is slow, it is much of what there is to see, and differs from run to run: look at the system's
-  part of the CPU time. The folders are where TMPDIR says; ``TMPDIR=/dev/shm`` leaves the disk out.
+- Where making a file is slow, it is much of what there is to see: look at the system's part of the CPU time. The
+  folders are where TMPDIR says, and deleted in the end: there must be 300 MB for each crawl.
+- Peak memory is that of the process and those of its children, added up, whether they were at the same time or not.
 - A process starts with the peak memory of the one that starts it, here about 15 MB: a downloader may need less.
 - Nothing here is a network. Loopback loses no packets and has no bandwidth to share.
 """
@@ -31,11 +33,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from measure import PROJECT, serving
-from regimes import Measured, measure_downloaders, measure_engine, measure_polite, measure_start, warm_up
+from regimes import (
+    Measured,
+    folders,
+    measure_downloaders,
+    measure_engine,
+    measure_polite,
+    measure_start,
+    measure_verification,
+    warm_up,
+)
 from report import markdown, split_at_marks, write_into
 from scale import REAL_SIZE, measure_scale, sizes_up_to
 
-REGIMES = ("engine", "polite", "recrawl", "start")
+REGIMES = ("engine", "polite", "recrawl", "verification", "start")
 
 
 def number(text: str) -> int:
@@ -94,6 +105,8 @@ def _measure(regimes: Sequence[str], issues: int, pairs: int) -> tuple[Measured,
             measured.engine.clear()  # a recrawl needs the crawl before it
         if "polite" in regimes:
             measure_polite(measured, server, pairs)
+        if "verification" in regimes:
+            measure_verification(measured, server, pairs)
         if "start" in regimes:
             measure_start(measured)
     return measured, server.versions
@@ -102,8 +115,9 @@ def _measure(regimes: Sequence[str], issues: int, pairs: int) -> tuple[Measured,
 def main() -> None:
     options = _options()
     regimes = options.only or (REGIMES if options.scale is None else ())
-    measured, versions = _measure(regimes, options.issues, options.pairs)
-    scale = measure_scale(sizes_up_to(options.scale)) if options.scale else []
+    with folders():
+        measured, versions = _measure(regimes, options.issues, options.pairs)
+        scale = measure_scale(sizes_up_to(options.scale)) if options.scale else []
     text = markdown(measured, scale, versions)
     sys.stdout.write(f"{text}\n")
     if options.readme:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from measure import PROJECT, environment, python
+from measure import HERE, PROJECT, environment, python
 
-TUTORIAL, OURS = "tutorial", "this project"
+TUTORIAL, OURS, UNVERIFIED = "tutorial", "this project", "without decoding"
 IN_FLIGHT = 16  # Scrapy's default, and so the tutorial's
 SPIDER = "pyimagesearch-cover-spider"
 
@@ -44,6 +44,11 @@ TUTORIAL_CRAWLER = Crawler(
 )
 OURS_CRAWLER = Crawler(OURS, {"PYTHONPATH": str(PROJECT), "SCRAPY_SETTINGS_MODULE": "timecoverspider.settings"}, _ours)
 CRAWLERS = (TUTORIAL_CRAWLER, OURS_CRAWLER)
+UNVERIFIED_CRAWLER = Crawler(
+    UNVERIFIED,
+    {**OURS_CRAWLER.variables, "PYTHONPATH": f"{PROJECT}:{HERE}"},
+    lambda folder: [*_ours(folder), *_settings(ITEM_PIPELINES='{"unverified.UnverifiedPipeline": 1}')],
+)
 
 # What this project is told beside that, by the number of requests that it may have in flight.
 EQUAL_TO_THE_TUTORIAL = _settings(CONCURRENT_REQUESTS=IN_FLIGHT, CONCURRENT_REQUESTS_PER_DOMAIN=IN_FLIGHT)

@@ -7,7 +7,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clients import AS_SHIPPED, CRAWLERS, DOWNLOADERS, EQUAL_TO_THE_TUTORIAL, OURS, Crawler, Downloader, addresses
+from clients import (
+    AS_SHIPPED,
+    CRAWLERS,
+    DOWNLOADERS,
+    EQUAL_TO_THE_TUTORIAL,
+    OURS_CRAWLER,
+    TUTORIAL_CRAWLER,
+    UNVERIFIED_CRAWLER,
+    Crawler,
+    Downloader,
+    addresses,
+)
 from measure import Result, Server, count_covers, crawl, run
 
 Results = dict[str, list[Result]]  # by client, in the order of the pairs
@@ -25,6 +36,7 @@ class Measured:
     engine: Results = field(default_factory=dict)
     polite: Results = field(default_factory=dict)
     recrawl: Results = field(default_factory=dict)
+    verification: Results = field(default_factory=dict)
     start: Results = field(default_factory=dict)
 
 
@@ -34,9 +46,22 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def fresh_folder() -> Iterator[Path]:
+def folders() -> Iterator[None]:
+    """Have fresh_folder make its folders in one that is deleted when the context ends, and not before.
+
+    A file system that has just deleted thousands of files takes up to twenty times as long to make new ones.
+    """
+    before = tempfile.tempdir
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
-        yield Path(name)
+        tempfile.tempdir = name
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
+
+
+def fresh_folder() -> Path:
+    return Path(tempfile.mkdtemp())
 
 
 def _variables(crawler: Crawler, folder: Path, server: Server) -> dict[str, str]:
@@ -46,9 +71,9 @@ def _variables(crawler: Crawler, folder: Path, server: Server) -> dict[str, str]
 def measured_crawl(
     label: str, crawler: Crawler, folder: Path, server: Server, more: Sequence[str] = (), **limits: float
 ) -> Result:
-    """One crawl, announced under a label. *more* is what this project alone is told."""
+    """One crawl, announced under a label. *more* is what the tutorial's is not told."""
     say(f"{label}, {crawler.name}: ")
-    command = crawler.command(folder, *(more if crawler.name == OURS else ()))
+    command = crawler.command(folder, *(() if crawler is TUTORIAL_CRAWLER else more))
     result = crawl(command, folder, _variables(crawler, folder, server), server, **limits)
     result.covers = count_covers(folder)
     say(f"{result.wall:.1f} s, {result.covers:,} covers, exit status {result.status}\n")
@@ -58,41 +83,50 @@ def measured_crawl(
 def warm_up(server: Server) -> None:
     """A crawl of each that is not counted: it fills the caches of the disk and of the server."""
     for crawler in CRAWLERS:
-        with fresh_folder() as folder:
-            measured_crawl("warm-up", crawler, folder, server, EQUAL_TO_THE_TUTORIAL)
+        folder = fresh_folder()
+        measured_crawl("warm-up", crawler, folder, server, EQUAL_TO_THE_TUTORIAL)
 
 
 def measure_engine(measured: Measured, server: Server, pairs: int, again: bool) -> None:
     """Crawls without latency and with as many requests in flight; and, if *again*, the same in the same folder."""
     for pair in range(pairs):
         for crawler in CRAWLERS:
-            with fresh_folder() as folder:
-                label = f"engine, pair {pair + 1} of {pairs}"
+            folder = fresh_folder()
+            label = f"engine, pair {pair + 1} of {pairs}"
+            result = measured_crawl(label, crawler, folder, server, EQUAL_TO_THE_TUTORIAL)
+            measured.engine.setdefault(crawler.name, []).append(result)
+            if again:
+                label = f"recrawl, pair {pair + 1} of {pairs}"
                 result = measured_crawl(label, crawler, folder, server, EQUAL_TO_THE_TUTORIAL)
-                measured.engine.setdefault(crawler.name, []).append(result)
-                if again:
-                    label = f"recrawl, pair {pair + 1} of {pairs}"
-                    result = measured_crawl(label, crawler, folder, server, EQUAL_TO_THE_TUTORIAL)
-                    measured.recrawl.setdefault(crawler.name, []).append(result)
+                measured.recrawl.setdefault(crawler.name, []).append(result)
 
 
 def measure_polite(measured: Measured, server: Server, pairs: int) -> None:
     """Crawls of a distant server that lets nobody have more than eight requests answered at a time."""
     for pair in range(pairs):
         for crawler in CRAWLERS:
-            with fresh_folder() as folder:
-                label = f"polite, pair {pair + 1} of {pairs}"
-                limits = {"latency": LATENCY, "in_flight": POLITE_IN_FLIGHT}
-                result = measured_crawl(label, crawler, folder, server, AS_SHIPPED, **limits)
-                measured.polite.setdefault(crawler.name, []).append(result)
+            folder = fresh_folder()
+            label = f"polite, pair {pair + 1} of {pairs}"
+            limits = {"latency": LATENCY, "in_flight": POLITE_IN_FLIGHT}
+            result = measured_crawl(label, crawler, folder, server, AS_SHIPPED, **limits)
+            measured.polite.setdefault(crawler.name, []).append(result)
+
+
+def measure_verification(measured: Measured, server: Server, pairs: int) -> None:
+    """Crawls of this project with and without the decoding of what it stores, as in the engine's regime."""
+    for pair in range(pairs):
+        for crawler in (UNVERIFIED_CRAWLER, OURS_CRAWLER):
+            label = f"verification, pair {pair + 1} of {pairs}"
+            result = measured_crawl(label, crawler, fresh_folder(), server, EQUAL_TO_THE_TUTORIAL)
+            measured.verification.setdefault(crawler.name, []).append(result)
 
 
 def measure_start(measured: Measured) -> None:
     """The command's help, which shows how long the command takes to come to life. The first of each is a warm-up."""
     for number in range(STARTS + 1):
         for crawler in CRAWLERS:
-            with fresh_folder() as folder:
-                result = run(crawler.help_command(), folder, {**crawler.variables, "HOME": str(folder)})
+            folder = fresh_folder()
+            result = run(crawler.help_command(), folder, {**crawler.variables, "HOME": str(folder)})
             say(f"start, {number} of {STARTS}, {crawler.name}: {result.wall:.2f} s\n")
             if number:
                 measured.start.setdefault(crawler.name, []).append(result)
@@ -111,9 +145,9 @@ def measure_downloaders(measured: Measured, server: Server, pairs: int) -> None:
 
 
 def _download(downloader: Downloader, urls: Sequence[str], server: Server) -> Result:
-    with fresh_folder() as folder:
-        downloader.prepare(folder, urls)
-        command = downloader.command(folder, server.address)
-        result = crawl(command, folder, {"HOME": str(folder)}, server)
-        result.covers = sum(1 for file in (folder / "files").iterdir() if file.suffix == ".jpg")
+    folder = fresh_folder()
+    downloader.prepare(folder, urls)
+    command = downloader.command(folder, server.address)
+    result = crawl(command, folder, {"HOME": str(folder)}, server)
+    result.covers = sum(1 for file in (folder / "files").iterdir() if file.suffix == ".jpg")
     return result

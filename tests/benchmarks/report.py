@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from clients import OURS, TUTORIAL
+from clients import OURS
 from measure import Result
 from regimes import LATENCY, POLITE_IN_FLIGHT, Measured, Results
 from scale import Size
@@ -39,19 +39,19 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def compared(results: Results, columns: Sequence[Column]) -> str:
-    """A row for each client with its medians, and one with what this project takes of what the tutorial takes."""
+    """A row for each client with its medians, and one with what the second takes of what the first takes."""
     rows = [
         [name, *(form.format(median([value(run) for run in runs])) for _, value, form in columns)]
         for name, runs in results.items()
     ]
-    ratio = ["" if column in COUNTS else _ratio(results, column[1]) for column in columns]
-    rows.insert(2, [f"{OURS} / {TUTORIAL}", *ratio])
+    first, second, *_ = results
+    ratio = ["" if column in COUNTS else _ratio(results[first], results[second], column[1]) for column in columns]
+    rows.insert(2, [f"{second} / {first}", *ratio])
     return table(["", *(heading for heading, _, _ in columns)], rows) + _failures(results)
 
 
-def _ratio(results: Results, value: Value) -> str:
-    pairs = zip(results[TUTORIAL], results[OURS], strict=True)
-    ratios = [value(ours) / value(theirs) for theirs, ours in pairs if value(theirs)]
+def _ratio(first: Sequence[Result], second: Sequence[Result], value: Value) -> str:
+    ratios = [value(other) / value(one) for one, other in zip(first, second, strict=True) if value(one)]
     if not ratios:
         return "no ratio"
     return f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
@@ -103,6 +103,9 @@ def markdown(measured: Measured, scale: Sequence[Size], versions: dict[str, str]
     if measured.recrawl:
         text = "the same command again, where nothing is new"
         parts.append(_section("Recrawl", text, measured.recrawl, (WALL, CPU, SYSTEM, COVERS, REQUESTS, MEMORY)))
+    if measured.verification:
+        text = "this project, as in the first table, and without the decoding of what it stores"
+        parts.append(_section("Verification", text, measured.verification, (WALL, CPU, SYSTEM, COVERS, MEMORY)))
     if measured.start:
         parts.append(_section("Start", "`scrapy crawl --help`", measured.start, (WALL, CPU, MEMORY)))
     if scale:

@@ -35,7 +35,8 @@ def measure_scale(sizes: Sequence[int]) -> list[Size]:
 
 def _measure(issues: int) -> Size:
     label = f"scale, {issues:,} issues"
-    with serving(issues, tiny=True) as server, fresh_folder() as folder:
+    folder = fresh_folder()
+    with serving(issues, tiny=True) as server:
         crawl = measured_crawl(label, OURS_CRAWLER, folder, server, EQUAL_TO_THE_TUTORIAL)
         recrawl = measured_crawl(f"{label}, again", OURS_CRAWLER, folder, server, EQUAL_TO_THE_TUTORIAL)
         catalog, feed = folder / "output" / "catalog.db", folder / "output.json"

@@ -1,0 +1,42 @@
+"""What a crawl needs does not grow with the archive."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from aiohttp import web
+from conftest import Handler, crawl_arguments, environment, scrapy_command, serving
+from PIL import Image
+
+from timecoverspider.replica.calendar import issue_dates
+from timecoverspider.replica.pages import PICTURES
+from timecoverspider.replica.server import make_app
+
+
+def peak(folder: Path, issues: int) -> int:
+    """The peak memory in bytes of a crawl of an archive with small pictures."""
+    folder.mkdir()
+    Image.new("L", (8, 8)).save(folder / "small.jpg")
+    small = (folder / "small.jpg").read_bytes()
+
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.host == PICTURES and request.path != "/robots.txt":
+            return web.Response(body=small, content_type="image/jpeg")
+        return await handler(request)
+
+    app = make_app(issue_dates(issues))
+    app.middlewares.append(answer)
+    with serving(app) as address, (folder / "log").open("wb") as log:
+        crawl = subprocess.Popen(
+            scrapy_command(*crawl_arguments(folder)), cwd=folder, env=environment(http_proxy=address), stderr=log
+        )
+        _, status, usage = os.wait4(crawl.pid, 0)
+        crawl.returncode = os.waitstatus_to_exitcode(status)
+    assert crawl.returncode == 0, (folder / "log").read_text()
+    return usage.ru_maxrss * 1024
+
+
+def test_a_cover_takes_less_than_2_kb_of_memory(tmp_path: Path) -> None:
+    covers = 6000
+    assert peak(tmp_path / "larger", 1000 + covers) - peak(tmp_path / "smaller", 1000) < covers * 2048
