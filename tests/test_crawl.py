@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from conftest import PROJECT, SPIDER, Run, Site, crawl_arguments, environment, run_scrapy, scrapy_command, serving
+from conftest import PROJECT, SPIDER, Site, crawl_arguments, environment, run_scrapy, scrapy_command, serving
 from PIL import Image
 from yarl import URL
 
@@ -141,65 +141,6 @@ def test_requests_in_flight_are_limited_for_each_host(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert (site.most[CONTENT], site.most[PICTURES]) == (8, 8)
     assert site.most[SEARCH] <= 8
-
-
-def test_live_is_throttled_and_each_throttle_can_be_overridden(scrapy: Run) -> None:
-    names = ["DOWNLOAD_DELAY", "AUTOTHROTTLE_ENABLED", "CONCURRENT_REQUESTS_PER_DOMAIN"]
-    code = "[" + ", ".join(f"settings.get({name!r})" for name in names) + "]"
-
-    def shown(*arguments: str) -> str:
-        done = scrapy("shell", "--nolog", "-c", code, *arguments)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    assert shown() == "[0, False, 8]"
-    assert shown("-s", "ARCHIVE=live") == "[1.0, True, 2]"
-    changes = ["-s", "DOWNLOAD_DELAY=3", "-s", "AUTOTHROTTLE_ENABLED=0", "-s", "CONCURRENT_REQUESTS_PER_DOMAIN=1"]
-    assert shown("-s", "ARCHIVE=live", *changes) == "['3', '0', '1']"
-
-
-@pytest.mark.parametrize(
-    "arguments", [["crawl", SPIDER], ["shell", "-c", "1"], ["fetch", "http://search.time.com/"], ["check"]]
-)
-def test_unknown_archive_is_one_line(scrapy: Run, arguments: list[str]) -> None:
-    done = scrapy(*arguments, "-s", "ARCHIVE=liv")
-    assert done.returncode == 2
-    assert done.stderr.splitlines() == ["scrapy: error: ARCHIVE must be replica or live, not 'liv'"]
-
-
-def test_proxies_of_the_environment_do_not_lead_the_replica_astray(scrapy: Run) -> None:
-    done = scrapy(
-        "fetch", "--nolog", "http://search.time.com/robots.txt", http_proxy="http://127.0.0.1:9", no_proxy="*"
-    )
-    assert done.stdout.startswith("User-agent: *")
-
-
-def test_check_passes(scrapy: Run) -> None:
-    done = scrapy("check")
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines()[-1] == "OK"
-    assert scrapy("check", "--list").stdout.split()[2::2] == ["parse", "parse_covers", "parse_page"]
-
-
-def test_parse_shows_the_record_of_a_cover(scrapy: Run) -> None:
-    url = "http://content.time.com/time/covers/0,16641,20140310,00.html"
-    done = scrapy("parse", "--nolog", "--nocolour", "--callback=parse_covers", url)
-    assert "'title': 'Code Red'" in done.stdout
-
-
-def test_view_opens_the_page_in_a_browser(scrapy: Run, tmp_path: Path) -> None:
-    browser = tmp_path / "browser"
-    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path / "opened"}\n')
-    browser.chmod(0o755)
-    done = scrapy("view", "http://content.time.com/time/covers/0,16641,20140310,00.html", BROWSER=str(browser))
-    assert done.returncode == 0, done.stderr
-    page = Path((tmp_path / "opened").read_text().strip().removeprefix("file://"))
-    assert "Code Red" in page.read_text()
-
-
-def test_shell_opens_a_local_page_too(scrapy: Run, tmp_path: Path) -> None:
-    (tmp_path / "page.html").write_text("<title>Kept</title>")
-    assert scrapy("shell", "--nolog", "./page.html", "-c", "response.css('title::text').get()").stdout.strip() == "Kept"
 
 
 def test_next_to_a_page_already_seen_does_not_loop(tmp_path: Path) -> None:
