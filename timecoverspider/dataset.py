@@ -26,7 +26,7 @@ from timecoverspider.stores import clear_incoming
 
 logger = logging.getLogger(__name__)
 
-_COMMIT_INTERVAL = 0.1  # seconds; a transaction for each cover would take as long as the rest of the crawl
+_COMMIT_INTERVAL = 0.05  # seconds; a transaction for each cover would take as long as the rest of the crawl
 
 
 class Dataset:

@@ -70,9 +70,12 @@ class Meter:
             self._flying[host] -= 1
 
     async def _late(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """The answer when the latency is over, of which its making is a part."""
+        started = time.monotonic()
+        response = await handler(request)
         if self._latency:
-            await asyncio.sleep(self._latency)
-        return await handler(request)
+            await asyncio.sleep(started + self._latency - time.monotonic())
+        return response
 
 
 def _tiny_picture() -> bytes:

@@ -102,7 +102,8 @@ def _watching(pid: int) -> Iterator[dict[int, int]]:
             with suppress(OSError):  # one that has ended meanwhile
                 for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
                     _, _, after = Path(f"/proc/{child}/status").read_text().partition("VmHWM:")
-                    peaks[int(child)] = int((after or "0").split()[0]) * 1024
+                    now = int((after or "0").split()[0]) * 1024  # one that has ended, and is still listed, has none
+                    peaks[int(child)] = max(now, peaks.get(int(child), 0))
 
     watcher = Thread(target=watch)
     watcher.start()

@@ -54,7 +54,8 @@ def _ratio(first: Sequence[Result], second: Sequence[Result], value: Value) -> s
     ratios = [value(other) / value(one) for one, other in zip(first, second, strict=True) if value(one)]
     if not ratios:
         return "no ratio"
-    return f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+    digits = 2 if min(ratios) > 0.1 else 3
+    return f"{median(ratios):.{digits}f} ({min(ratios):.{digits}f} to {max(ratios):.{digits}f})"
 
 
 def _failures(results: Results) -> str:
