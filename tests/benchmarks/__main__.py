@@ -24,6 +24,8 @@ whose files are there. Not measured, and good to know:
   folders are where TMPDIR says, and deleted in the end: there must be 300 MB for each crawl.
 - Peak memory is that of the process and those of its children, added up, whether they were at the same time or not.
 - A process starts with the peak memory of the one that starts it, here about 15 MB: a downloader may need less.
+- The least time of *polite* is arithmetic. A bare aiohttp client, which asks for the cover pages alone and has their
+  addresses beforehand, took 1.04 times as long with a server of 50.5 ms on one machine: that is timers and wake-ups.
 - Nothing here is a network. Loopback loses no packets and has no bandwidth to share.
 """
 
