@@ -31,6 +31,7 @@ def run_crawl(process: CrawlerProcessBase, crawler: Crawler, **arguments: str) -
     gc.freeze()  # modules stay
     gc.set_threshold(50_000, 20, 50)  # requests and responses are many, and hardly ever form a cycle
     process.start()
+    gc.freeze()  # nothing is to be searched for any more
     error = None if crawl.cancelled() else crawl.exception()
     if isinstance(error, DatasetError):
         logger.critical("Not started: %s", error)
