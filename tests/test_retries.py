@@ -193,3 +193,16 @@ def test_a_bad_picture_never_replaces_a_good_one(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert {path: path.read_bytes() for path in (tmp_path / "output" / "full").iterdir()} == before
     assert len(records(tmp_path)) == 20
+
+
+def test_pictures_that_wait_stall_nobody_else(tmp_path: Path) -> None:
+    days = issue_dates(200)
+    site = Site(days)
+    # More than may wait for the disk at a time.
+    for day in days[:120]:
+        site.instead[picture_url(day)] = first(1, lambda: web.Response(status=503), WHOLE)
+    done = site.crawl(tmp_path, "-s", "RETRY_BACKOFF=10")
+    assert done.returncode == 0, done.stderr
+    pictures = site.asked_of("img.timeinc.net")
+    assert len(pictures) == 320
+    assert len(set(pictures[:200])) == 200  # all of them before any is asked for again

@@ -78,7 +78,7 @@ class Keeper:
 
     async def close(self) -> None:
         """End the process when it has stored what it was given."""
-        if self._started is not None:
+        if self._started is not None and not self._started.exception():
             process = await self._started
             assert process.stdin  # noqa: S101 (a pipe)
             process.stdin.close()

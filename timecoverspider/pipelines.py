@@ -22,7 +22,7 @@ from timecoverspider.logs import brief
 from timecoverspider.pictures import Picture, PictureError
 from timecoverspider.retries import try_again
 
-_AT_A_TIME = 64  # pictures on their way, so that those which wait for a slow disk do not fill the memory
+_AT_A_TIME = 64  # pictures that wait for the disk before no more are asked for, lest they fill the memory
 
 
 class CoverPipeline(FilesPipeline):
@@ -85,21 +85,23 @@ class CoverPipeline(FilesPipeline):
 
         Raises FileException, with the last reason, when the tries are used up.
         """
-        async with self._room:
-            if self._may_be_here:
-                await self._ask_for_changes(request, path, page_url)
-            while True:
-                try:
-                    response = await self.crawler.engine.download_async(request)
-                except Exception as error:
-                    raise FileException(brief(error)) from error
-                try:
+        if self._may_be_here:
+            await self._ask_for_changes(request, path, page_url)
+        while True:
+            async with self._room:
+                pass  # not held on the way, for a request may have to wait before it is tried again
+            try:
+                response = await self.crawler.engine.download_async(request)
+            except Exception as error:
+                raise FileException(brief(error)) from error
+            try:
+                async with self._room:
                     return await self._accepted(request, response, path)
-                except PictureError as error:
-                    again = try_again(response.request or request, self.crawler, "refused picture")
-                    if again is None:
-                        raise FileException(str(error)) from error
-                    request = again
+            except PictureError as error:
+                again = try_again(response.request or request, self.crawler, "refused picture")
+                if again is None:
+                    raise FileException(str(error)) from error
+                request = again
 
     async def _ask_for_changes(self, request: Request, path: str, page_url: str) -> None:
         """Have the server answer only if it has another one, where a whole one is here, not known to be damaged."""

@@ -87,7 +87,7 @@ DOWNLOAD_HANDLERS = {
 }
 ASYNCIO_EVENT_LOOP = "uvloop.Loop"  # a tenth less time for a whole crawl
 SCHEDULER_PRIORITY_QUEUE = "scrapy.pqueues.ScrapyPriorityQueue"  # the default one balances hosts, and here are three
-SCRAPER_SLOT_MAX_ACTIVE_SIZE = 100_000  # bytes of pages whose pictures are on their way, of 1 KB each at the least
+SCRAPER_SLOT_MAX_ACTIVE_SIZE = 500_000  # bytes of pages whose pictures are on their way, of 1 KB each at the least
 CONCURRENT_ITEMS = 1  # Scrapy starts as many tasks for every response, and a page shows one cover
 
 # The screen.
