@@ -5,7 +5,21 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from conftest import DAYS, FIRST_LISTING, INDEX, ROBOTS, SPIDER, Site, assert_whole, closing, feed, records, run_scrapy
+from conftest import (
+    DAYS,
+    FIRST_LISTING,
+    INDEX,
+    ROBOTS,
+    SPIDER,
+    Site,
+    assert_whole,
+    closing,
+    crawl_arguments,
+    feed,
+    records,
+    run_scrapy,
+    serving,
+)
 
 from timecoverspider.replica.pages import cover_page, cover_url, picture_url
 from timecoverspider.replica.pictures import draw_cover
@@ -18,6 +32,15 @@ def test_recrawl_with_nothing_new_asks_for_three_pages(folder: Path) -> None:
     assert site.asked == [ROBOTS, INDEX, FIRST_LISTING]
     assert feed(folder) == before
     assert "40 covers in output.json, 40 pictures in output/full, nothing new: 3 requests" in closing(done)
+
+
+def test_recrawl_imports_only_what_it_needs(folder: Path) -> None:
+    with serving(Site(DAYS).app) as address:
+        done = run_scrapy(*crawl_arguments(folder), cwd=folder, http_proxy=address, PYTHONPROFILEIMPORTTIME="1")
+    assert done.returncode == 0
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert {"timecoverspider.catalog", "aiohttp"} <= imported
+    assert not imported & {"PIL", "tqdm", "psycopg", "tldextract", "twisted.internet.reactor", "aiohttp.web"}
 
 
 def test_recrawl_fetches_just_the_new_issues(tmp_path: Path, filled: Path) -> None:

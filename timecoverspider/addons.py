@@ -29,3 +29,15 @@ class ArchiveAddon:
         elif archive != "replica":
             print(f"scrapy: error: ARCHIVE must be replica or live, not {archive!r}", file=sys.stderr)
             raise SystemExit(2)
+
+
+class LeanAddon:
+    """Has components that are set to None not even imported: Scrapy imports them to see which ones are meant."""
+
+    @classmethod
+    def update_settings(cls, settings: BaseSettings) -> None:
+        """Take them out of Scrapy's lists, where they are named alike, and out of the project's."""
+        for name in ("DOWNLOADER_MIDDLEWARES", "EXTENSIONS", "SPIDER_MIDDLEWARES"):
+            base, own = settings[f"{name}_BASE"], settings[name]
+            for component in [key for key, order in own.items() if order is None and key in base]:
+                del base[component], own[component]

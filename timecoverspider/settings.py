@@ -5,7 +5,11 @@ from pathlib import Path
 BOT_NAME = "timecoverspider"
 SPIDER_MODULES = ["timecoverspider.spiders"]
 COMMANDS_MODULE = "timecoverspider.commands"
-ADDONS = {"timecoverspider.addons.ArchiveAddon": 0, "timecoverspider.logs.LogAddon": 0}
+ADDONS = {
+    "timecoverspider.addons.ArchiveAddon": 0,
+    "timecoverspider.addons.LeanAddon": 0,
+    "timecoverspider.logs.LogAddon": 0,
+}
 
 # Which archive requests go to: "replica", the one that the project carries, or "live".
 ARCHIVE = "replica"
@@ -57,7 +61,7 @@ MEDIA_ALLOW_REDIRECTS = True  # pictures may move, within the archive
 REDIRECT_MAX_TIMES = 5
 DOWNLOADER_MIDDLEWARES = {
     # The archive needs neither cookies nor passwords, the catalog is no cache, and HTTPDownloadHandler decompresses and
-    # counts. Set to None they are not even imported.
+    # counts.
     "scrapy.downloadermiddlewares.cookies.CookiesMiddleware": None,
     "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
     "scrapy.downloadermiddlewares.httpcache.HttpCacheMiddleware": None,
