@@ -1,9 +1,11 @@
 """The commands beside the crawl answer offline, from the replica."""
 
+import socket
 from pathlib import Path
 
 import pytest
-from conftest import SPIDER, Run
+from aiohttp import web
+from conftest import SPIDER, Run, serving
 
 
 def test_live_is_throttled_and_each_throttle_can_be_overridden(scrapy: Run) -> None:
@@ -63,3 +65,27 @@ def test_view_opens_the_page_in_a_browser(scrapy: Run, tmp_path: Path) -> None:
 def test_shell_opens_a_local_page_too(scrapy: Run, tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text("<title>Kept</title>")
     assert scrapy("shell", "--nolog", "./page.html", "-c", "response.css('title::text').get()").stdout.strip() == "Kept"
+
+
+def test_fetch_says_why_it_failed(scrapy: Run) -> None:
+    with socket.socket() as closed:  # bound, so that nobody else gets the port, but not listening
+        closed.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+        settings = ("-s", "ARCHIVE=live", "-s", "RETRY_TIMES=0", "-s", "ROBOTSTXT_OBEY=0")
+        done = scrapy("fetch", *settings, address)
+    [line] = [line for line in done.stderr.splitlines() if "ERROR" in line]
+    assert address in line
+    assert "Cannot connect to host" in line
+    assert "Traceback" not in done.stderr
+
+
+def test_shell_goes_where_it_is_sent(scrapy: Run) -> None:
+    async def page(request: web.Request) -> web.StreamResponse:
+        return web.Response(text="<title>Elsewhere</title>", content_type="text/html")
+
+    app = web.Application()
+    app.router.add_get("/", page)
+    with serving(app) as address:
+        code = f"fetch({address!r}) or response.css('title::text').get()"
+        done = scrapy("shell", "--nolog", "-s", "ARCHIVE=live", address, "-c", code)
+    assert done.stdout.strip() == "Elsewhere", done.stderr

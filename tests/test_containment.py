@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from conftest import Site, records
+from conftest import ROBOTS, Site, records
 from yarl import URL
 
 from timecoverspider.replica.calendar import issue_dates
@@ -31,7 +31,13 @@ ELSEWHERE = [
     "http://img.timeinc.net:22/a.jpg",
     "http://img.timeinc.net.elsewhere.example/a.jpg",
     "http://img.timeinc.net@elsewhere.example/a.jpg",
+    "http://elsewhere.img.timeinc.net/a.jpg",
+    "http://.img.timeinc.net/a.jpg",
+    "http://me:secret@img.timeinc.net/a.jpg",
+    "http://\u2665:secret@img.timeinc.net/a.jpg",
+    "//elsewhere.example/a.jpg",
 ]
+NO_ADDRESS = ["javascript:void(0)", "mailto:editor@time.com", "http://[", "http://img.timeinc.net:99999/a.jpg"]
 
 
 @pytest.mark.parametrize("url", ELSEWHERE)
@@ -46,6 +52,23 @@ def test_a_page_cannot_send_the_crawl_elsewhere(tmp_path: Path, url: str) -> Non
     assert len(records(tmp_path)) == 19
     assert {URL(asked).host for asked in site.asked} == {"search.time.com", "content.time.com", "img.timeinc.net"}
     assert len(list((tmp_path / "output" / "full").iterdir())) == 19
+
+
+@pytest.mark.parametrize("url", NO_ADDRESS)
+@pytest.mark.parametrize("source", [COVER, PICTURE, ROBOTS])
+def test_what_is_no_address_is_one_line(tmp_path: Path, source: str, url: str) -> None:
+    site = Site(DAYS)
+
+    async def redirect(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=302, headers={"Location": url})
+
+    site.instead[COVER] = cover_page(DAYS[3]).replace(PICTURE, url)
+    if source != COVER:
+        site.instead = {source: redirect}
+    done = site.crawl(tmp_path)
+    assert done.returncode == (4 if source == ROBOTS else 3)
+    assert "Traceback" not in done.stderr
+    assert len(records(tmp_path)) == (0 if source == ROBOTS else 19)
 
 
 @pytest.mark.parametrize("url", [url for url in ELSEWHERE if not url.startswith("data:")])

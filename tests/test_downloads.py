@@ -64,13 +64,50 @@ def writing(raw: bytes) -> Answer:
     return answer
 
 
-@pytest.mark.parametrize(("encoding", "encode"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def _raw_deflate(content: bytes) -> bytes:
+    return zlib.compress(content)[2:-4]
+
+
+def _two_members(content: bytes) -> bytes:
+    return gzip.compress(content[:100]) + gzip.compress(content[100:])
+
+
+@pytest.mark.parametrize(
+    ("encoding", "encode"),
+    [
+        ("gzip", gzip.compress),
+        ("x-gzip", _two_members),
+        ("deflate", zlib.compress),
+        ("deflate", _raw_deflate),
+        ("deflate, GZIP", lambda content: gzip.compress(zlib.compress(content))),
+        ("identity", bytes),
+    ],
+)
 def test_what_is_compressed_arrives_as_it_was(encoding: str, encode: Callable[[bytes], bytes]) -> None:
     headers = {"Content-Encoding": encoding, "Content-Type": "text/html; charset=utf-8"}
     response = download(answering(encode(PAGE.encode()), headers=headers))
     assert isinstance(response, HtmlResponse)
     assert response.text == PAGE
     assert "Content-Encoding" not in response.headers
+
+
+@pytest.mark.parametrize("kept", [1, 5, 15, -9, -1])
+@pytest.mark.parametrize(
+    ("encoding", "encode"), [("gzip", gzip.compress), ("deflate", zlib.compress), ("deflate", _raw_deflate)]
+)
+def test_half_a_stream_is_not_taken_for_a_whole_one(encoding: str, encode: Callable[[bytes], bytes], kept: int) -> None:
+    with pytest.raises(ResponseDataLossError, match=f"its {encoding} stream is broken: "):
+        download(answering(encode(PAGE.encode())[:kept], headers={"Content-Encoding": encoding}))
+
+
+def test_an_encoding_that_nobody_asked_for_is_an_error() -> None:
+    with pytest.raises(DownloadFailedError, match="nobody asked for Content-Encoding 'br'"):
+        download(answering(b"x", headers={"Content-Encoding": "br"}))
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_what_has_no_body_needs_no_decoding(status: int) -> None:
+    assert download(answering(status=status, headers={"Content-Encoding": "gzip"})).body == b""
 
 
 def test_addresses_are_sent_as_they_are() -> None:
@@ -101,11 +138,14 @@ async def _chunked(request: web.Request) -> web.StreamResponse:
         answering(b"x" * 200_000),
         _chunked,
         answering(gzip.compress(b"x" * 50_000_000), headers={"Content-Encoding": "gzip"}),
+        answering(zlib.compress(b"x" * 50_000_000), headers={"Content-Encoding": "deflate"}),
     ],
 )
 def test_what_is_too_large_is_cancelled(answer: Answer) -> None:
     with pytest.raises(DownloadCancelledError, match="DOWNLOAD_MAXSIZE is 100,000"):
         download(answer, settings={"DOWNLOAD_MAXSIZE": 100_000})
+    with pytest.raises(DownloadCancelledError, match="DOWNLOAD_MAXSIZE is 1,000"):
+        download(answer, download_maxsize=1_000)
 
 
 def test_what_takes_too_long_is_given_up() -> None:
@@ -129,6 +169,12 @@ def test_what_takes_too_long_is_given_up() -> None:
 def test_what_is_no_answer_is_an_error(raw: bytes, error: type[Exception]) -> None:
     with pytest.raises(error):
         download(writing(raw), download_timeout=20)
+
+
+def test_what_is_no_http_is_told_in_one_line() -> None:
+    with pytest.raises(DownloadFailedError) as raised:
+        download(writing(b"Good morning\r\n\r\n"))
+    assert str(raised.value) == "it is no HTTP: Bad status line"
 
 
 def test_where_nobody_listens_is_an_error() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from conftest import (
     DAYS,
     FIRST_LISTING,
@@ -132,7 +133,7 @@ def test_a_changed_layout_ends_the_crawl_early_and_keeps_the_pages(tmp_path: Pat
     done = site.crawl(tmp_path)
     assert done.returncode == 4
     assert "has their layout changed?" in closing(done)
-    assert len(site.asked_of("content.time.com")) < 150
+    assert len(site.asked_of("content.time.com")) < 300  # of 1,500: each page is asked for five times
     pages = list((tmp_path / "output" / "rejected").glob("*.html"))
     assert len(pages) == 20
     url, reason = pages[0].with_suffix(".txt").read_text().splitlines()
@@ -151,6 +152,54 @@ def test_a_new_cover_that_makes_no_sense_is_a_changed_layout(tmp_path: Path) -> 
     assert done.returncode == 4
     assert "1 of 1 cover pages made no sense" in closing(done)
     assert len(records(tmp_path)) == 39
+
+
+@pytest.mark.parametrize("count", [1, 40])
+def test_covers_that_made_no_sense_once_are_no_changed_layout(tmp_path: Path, count: int) -> None:
+    assert Site(DAYS[count:]).crawl(tmp_path).returncode in (0, 4)  # nothing is listed when all are new
+    site = Site(DAYS)
+    asked: set[str] = set()
+
+    async def sorry(request: web.Request) -> web.StreamResponse:
+        url = str(request.url)
+        if url not in asked:
+            asked.add(url)
+            return web.Response(text="<p>Sorry!</p>", content_type="text/html")
+        return web.Response(text=cover_page(day_of[url]), content_type="text/html")
+
+    day_of = {cover_url(day): day for day in DAYS[:count]}
+    site.instead.update(dict.fromkeys(day_of, sorry))
+    done = site.crawl(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(records(tmp_path)) == 40
+    assert len(asked) == count
+
+
+def test_a_link_that_is_none_costs_one_cover(tmp_path: Path) -> None:
+    for link in ("javascript:void(0)", "http://[", "http://content.time.com:99999/"):
+        site = Site(DAYS)
+        site.instead[FIRST_LISTING] = listing_page(DAYS[:20]).replace(cover_url(DAYS[2]), link)
+        done = site.crawl(tmp_path)
+        assert done.returncode == 3, link
+        assert "1 missing" in closing(done)
+        assert link.replace("[", "%5B") in closing(done)
+        assert "Traceback" not in done.stderr
+        assert len(records(tmp_path)) == 39
+
+
+def test_a_cover_page_that_is_no_text_is_missing(tmp_path: Path) -> None:
+    site = Site(DAYS)
+    moved = "http://content.time.com/moved"
+
+    async def redirect(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=302, headers={"Location": moved})
+
+    site.instead.update({cover_url(DAYS[2]): redirect, moved: b"\0\1\2"})
+    done = site.crawl(tmp_path)
+    assert done.returncode == 3
+    assert f"Missing: <{cover_url(DAYS[2])}>: Response content isn't text" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert site.asked.count(moved) == 5
 
 
 def test_rejected_pages_are_rotated(folder: Path) -> None:

@@ -105,7 +105,7 @@ def test_refresh_takes_over_what_changed_and_gets_304_for_the_rest(folder: Path)
     "arguments",
     [
         ["-a", "fast=1"], ["-a", "full=yes"], ["-a", "refresh="], ["-s", "AUDIT_EVERY_DAYS=often"],
-        ["-s", "UNREADABLE_LIMIT=-1"], ["-s", "ARCHIVE=Live"],
+        ["-s", "UNREADABLE_LIMIT=-1"], ["-s", "ARCHIVE=Live"], ["-s", "JOBDIR=job"],
     ],
 )  # fmt: skip
 def test_wrong_usage_is_one_line_before_anything_is_asked(tmp_path: Path, arguments: list[str]) -> None:

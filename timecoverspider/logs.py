@@ -17,6 +17,7 @@ from scrapy.exceptions import (
 from scrapy.http import Response
 from scrapy.logformatter import LogFormatter, LogFormatterResult
 from scrapy.settings import BaseSettings
+from twisted.python.failure import Failure
 
 from timecoverspider.errors import FeedError
 
@@ -29,7 +30,7 @@ _CHATTER = (
     "utils.log",
 )
 # Whose log lines come with a traceback, whatever happened.
-_TRACING = ("core.scraper", "downloadermiddlewares.robotstxt")
+_TRACING = ("core.scraper",)
 # Who repeats, with a traceback, what the dataset and the feed's storage have said already.
 _TOLD = ("extensions.feedexport",)
 # Where the message says it all.
@@ -53,9 +54,9 @@ def one_line(text: str) -> str:
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
-def brief(error: BaseException | None) -> str:
+def brief(what: BaseException | str | None) -> str:
     """What an error says, or its name where it says nothing, in 200 signs: it may quote what a server sent."""
-    text = str(error) or type(error).__name__
+    text = str(what) or type(what).__name__
     return text if len(text) <= 200 else f"{text[:200]}…"
 
 
@@ -102,6 +103,11 @@ class CoverLogFormatter(LogFormatter):
 
     def scraped(self, item: Any, response: Any, spider: Spider) -> LogFormatterResult | None:  # type: ignore[override]
         return super().scraped(item, response, spider) if self._verbose else None
+
+    def download_error(
+        self, failure: Failure, request: Request, spider: Spider, errmsg: str | None = None
+    ) -> LogFormatterResult:
+        return super().download_error(failure, request, spider, errmsg or brief(failure.value))
 
     def dropped(self, item: Any, exception: BaseException, response: Any, spider: Spider) -> LogFormatterResult | None:  # type: ignore[override]
         return None  # the dataset says which cover is missing, and why

@@ -1,7 +1,8 @@
-"""Which archive requests go to, which hosts they stay within, and which pages are the same."""
+"""Which archive requests go to, what they may ask for, and which pages are the same."""
 
 import asyncio
 import contextlib
+import logging
 from contextlib import AsyncExitStack
 from typing import Self
 from urllib.request import getproxies, proxy_bypass
@@ -10,13 +11,21 @@ from scrapy import Spider, signals
 from scrapy.crawler import Crawler
 from scrapy.downloadermiddlewares.offsite import OffsiteMiddleware
 from scrapy.downloadermiddlewares.redirect import RedirectMiddleware
+from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Request, Response, TextResponse
+from scrapy.http.request import NO_CALLBACK
+from scrapy.robotstxt import RobotParser
 from scrapy.settings import BaseSettings
 from scrapy.utils.httpobj import urlparse_cached
+from scrapy.utils.misc import build_from_crawler
 from scrapy.utils.request import RequestFingerprinter
 from scrapy.utils.url import add_http_if_no_scheme
 from w3lib.url import url_query_cleaner
+
+from timecoverspider.logs import brief
+
+logger = logging.getLogger(__name__)
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -42,8 +51,8 @@ class SessionlessFingerprinter(RequestFingerprinter):
 class ContainmentMiddleware(OffsiteMiddleware):
     """Scrapy's filter of foreign hosts, which nothing that a crawl asks for gets round.
 
-    Whatever a page or a redirect names, only http and https at the usual ports of the spider's allowed_domains are
-    asked for. In the other commands it is Scrapy's own: people may look where they like.
+    Whatever a page or a redirect names, only http and https at the usual ports of just the spider's allowed_domains
+    are asked for, without a user's name. In the other commands it is Scrapy's own: people may look where they like.
     """
 
     def request_scheduled(self, request: Request, spider: Spider) -> None:
@@ -52,19 +61,54 @@ class ContainmentMiddleware(OffsiteMiddleware):
     def process_request(self, request: Request) -> None:  # type: ignore[override]
         if not self.crawler.settings.getbool("DATASET_ENABLED"):
             super().process_request(request)
-        elif not self.should_follow(request, self._spider()):
+        elif not self._is_the_archives(request):
             self.stats.inc_value("offsite/filtered")
             raise IgnoreRequest(f"refused: {request.url} is not the archive's")
 
-    def should_follow(self, request: Request, spider: Spider) -> bool:
-        url = urlparse_cached(request)
-        return (
-            url.scheme in _PORTS and url.port in (None, _PORTS[url.scheme]) and super().should_follow(request, spider)
-        )
-
-    def _spider(self) -> Spider:
+    def _is_the_archives(self, request: Request) -> bool:
         assert self.crawler.spider is not None  # noqa: S101 (there is one when requests are made)
-        return self.crawler.spider
+        hosts: list[str] = self.crawler.spider.allowed_domains  # type: ignore[attr-defined]
+        url = urlparse_cached(request)
+        host = url.netloc.lower().removesuffix(f":{_PORTS.get(url.scheme)}")
+        return url.scheme in _PORTS and host in hosts
+
+
+class RobotsMiddleware(RobotsTxtMiddleware):
+    """Obeys robots.txt from the first request on.
+
+    Of the requests that wait for it, Scrapy 2.19 checks only the first. A robots.txt that cannot be had because of the
+    server or the network forbids everything (RFC 9309, 2.3.1.4), where Scrapy takes it for one that allows everything.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self._rules: dict[str, asyncio.Future[RobotParser]] = {}
+
+    async def robot_parser(self, request: Request) -> RobotParser:
+        """What a request's host allows. Raises IgnoreRequest where it does not say."""
+        url = urlparse_cached(request)
+        site = f"{url.scheme}://{url.netloc}"
+        if site not in self._rules:
+            self._rules[site] = asyncio.ensure_future(self._ask(f"{site}/robots.txt"))
+        return await asyncio.shield(self._rules[site])
+
+    async def _ask(self, url: str) -> RobotParser:
+        meta = {"dont_obey_robotstxt": True}
+        request = Request(url, priority=self.DOWNLOAD_PRIORITY, meta=meta, callback=NO_CALLBACK)
+        assert self.crawler.engine is not None  # noqa: S101 (it sends the requests)
+        try:
+            response = await self.crawler.engine.download_async(request)
+        except Exception as error:
+            raise _unknown(url, brief(error)) from error
+        if response.status >= 500:
+            raise _unknown(url, f"HTTP {response.status}")
+        rules: RobotParser = build_from_crawler(self._parserimpl, self.crawler, response.body)
+        return rules
+
+
+def _unknown(url: str, reason: str) -> IgnoreRequest:
+    logger.error("Nothing may be asked for where <%s> cannot be read: %s", url, reason)
+    return IgnoreRequest(f"<{url}> cannot be read: {reason}")
 
 
 class PersistentRedirectMiddleware(RedirectMiddleware):
@@ -95,8 +139,8 @@ class EncodingMiddleware:
 class ProxyMiddleware:
     """Sends requests through the replica, which the first one starts in this process, or through the user's proxy.
 
-    Where ARCHIVE is ``live`` it does what Scrapy's HttpProxyMiddleware does, which reads the whole environment again
-    for each request.
+    Where ARCHIVE is ``live`` it is the one that the environment names. Scrapy's HttpProxyMiddleware reads all of the
+    environment again for each request.
     """
 
     def __init__(self, settings: BaseSettings) -> None:
@@ -119,7 +163,7 @@ class ProxyMiddleware:
         if self._through_replica:
             if self._replica is None:
                 self._replica = asyncio.ensure_future(self._start())
-            request.meta["proxy"] = await self._replica
+            request.meta["proxy"] = await asyncio.shield(self._replica)
         else:
             request.meta["proxy"] = self._proxy(url.scheme, url.hostname or "")
 

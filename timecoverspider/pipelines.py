@@ -46,13 +46,14 @@ class CoverPipeline(FilesPipeline):
 
         Raises DropItem where its picture or its row could not be stored.
         """
-        [request] = self.get_media_requests(item, self.spiderinfo)
-        path = self.file_path(request)
+        [url] = ItemAdapter(item)["file_urls"]
         try:
+            [request] = self.get_media_requests(item, self.spiderinfo)
+            path = self.file_path(request)
             picture, etag = await self._picture(request, path, item.page_url)
             await self._dataset.save(_row(item, request.url, path, picture, etag))
-        except FileException as error:
-            reason = f"its picture <{request.url}>: {brief(error)}"
+        except (FileException, ValueError) as error:  # the latter where the address is none
+            reason = f"its picture <{brief(url)}>: {brief(error)}"
             self._dataset.miss(item.page_url, reason)
             raise DropItem(reason) from error
         except CatalogError as error:

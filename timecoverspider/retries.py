@@ -36,9 +36,12 @@ def _until(date: str) -> float:
 
 
 def try_again(request: Request, crawler: Crawler, reason: str) -> Request | None:
-    """The request once more, to be sent after a while, or None where RETRY_TIMES are used up."""
+    """The request once more, to be sent after a while, or None where RETRY_TIMES are used up.
+
+    It goes before new ones, so that it shows soon whether a page has changed for good.
+    """
     assert crawler.spider is not None  # noqa: S101 (there is one as long as there are responses)
-    again = get_retry_request(request, spider=crawler.spider, reason=reason)
+    again = get_retry_request(request, spider=crawler.spider, reason=reason, priority_adjust=1)
     return again and _later(again, crawler)
 
 

@@ -57,7 +57,6 @@ RETRY_EXCEPTIONS = [  # what HTTPDownloadHandler raises; the default list also h
 RETRY_GIVE_UP_LOG_LEVEL = "DEBUG"  # the dataset says what is missing
 
 # Safety.
-MEDIA_ALLOW_REDIRECTS = True  # pictures may move, within the archive
 REDIRECT_MAX_TIMES = 5
 DOWNLOADER_MIDDLEWARES = {
     # The archive needs neither cookies nor passwords, the catalog is no cache, and HTTPDownloadHandler decompresses and
@@ -69,6 +68,8 @@ DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.stats.DownloaderStats": None,
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
     "timecoverspider.middlewares.ContainmentMiddleware": 50,
+    "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
+    "timecoverspider.middlewares.RobotsMiddleware": 100,
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
     "timecoverspider.retries.BackoffMiddleware": 550,
     "timecoverspider.middlewares.EncodingMiddleware": 570,
@@ -80,8 +81,6 @@ DOWNLOADER_MIDDLEWARES = {
 DOWNLOAD_VERIFY_CERTIFICATES = True
 DOWNLOAD_MAXSIZE = 16 * 2**20  # bytes; a cover is 40 to 100 KB
 DOWNLOAD_TIMEOUT = 30  # seconds
-TELNETCONSOLE_ENABLED = False  # nobody needs a port
-REMOTE_CONTROL_ENABLED = False  # that runs code
 
 # Speed. aiohttp really keeps the limits per host; Scrapy's own handler does not while DOWNLOAD_DELAY is 0.
 TWISTED_REACTOR_ENABLED = False
@@ -99,7 +98,7 @@ LOG_LEVEL = "INFO"
 LOG_FORMATTER = "timecoverspider.logs.CoverLogFormatter"
 LOGSTATS_INTERVAL = 15.0  # seconds between two lines of Progress where there is no terminal
 EXTENSIONS = {
-    # Switched off above, and not to be imported either.
+    # Nobody needs a port that runs code.
     "scrapy.extensions.remote_control.RemoteControl": None,
     "scrapy.extensions.telnet.TelnetConsole": None,
     "scrapy.extensions.logstats.LogStats": None,  # Progress counts covers, not pages

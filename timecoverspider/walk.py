@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from scrapy import signals
 from scrapy.crawler import Crawler
+from scrapy.exceptions import NotSupported
 from scrapy.http import Request, Response, TextResponse
 from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
@@ -33,7 +34,7 @@ class WalkMiddleware:
         self._unreadable_limit = crawler.settings.getfloat("UNREADABLE_LIMIT")
         self._rejected = RejectedPages(dataset.folder / "rejected")
         self._read = 0  # cover pages
-        self._misread: set[str] = set()  # cover pages that have made no sense so far
+        self._misread = 0  # cover pages that made no sense, however often they were asked for
         self._listed = 0  # covers in listings that are here
 
     @classmethod
@@ -110,16 +111,12 @@ class WalkMiddleware:
     async def _cover(self, response: Response, result: AsyncIterator[Any]) -> AsyncIterator[Any]:
         async for cover in result:
             self._read += 1
-            self._misread.discard(_page_url(response.request))
             yield cover.found_on(_page_url(response.request))
 
     def process_spider_exception(self, response: Response, exception: Exception) -> list[Any] | None:
-        if not isinstance(exception, ValueError):
+        if not isinstance(exception, (ValueError, NotSupported)):  # what is no text cannot be searched
             self._reject(response, brief(exception))
             return None  # a bug: Scrapy logs the traceback
-        if _callback(response) == "parse_covers":
-            self._misread.add(_page_url(response.request))
-            self._look_for_drift()
         return self._refuse(response, brief(exception))
 
     def _refuse(self, response: Response, reason: str) -> list[Request]:
@@ -140,22 +137,23 @@ class WalkMiddleware:
         hint = f' (scrapy shell "./{os.path.relpath(page)}")' if page else ""
         if _callback(response) == "parse_covers":
             self._dataset.miss(_page_url(response.request), f"{reason}{hint}")
+            self._misread += 1
+            if self._misread >= 10 and self._has_drifted(self._unreadable_limit):
+                self._dataset.end_early("layout_changed")
         else:
             self._dataset.misread(f"<{response.url}>: {reason}{hint}")
 
-    def _look_for_drift(self) -> None:
-        misread = len(self._misread)
-        if misread >= 10 and misread > self._unreadable_limit * (self._read + misread) and not self._dataset.unreadable:
-            self._dataset.misread(self._drift())
-            self._dataset.end_early("layout_changed")
-
     def spider_idle(self) -> None:
-        if self._misread and not self._read and not self._dataset.unreadable:
-            self._dataset.misread(self._drift())
+        if not self._read and not self._dataset.awaited:
+            self._has_drifted(0)
 
-    def _drift(self) -> str:
-        misread = len(self._misread)
-        return f"{misread:,} of {self._read + misread:,} cover pages made no sense: has their layout changed?"
+    def _has_drifted(self, limit: float) -> bool:
+        """Tell that the archive cannot be read where more than a share of its cover pages made no sense."""
+        read = self._read + self._misread
+        if self._misread <= limit * read or self._dataset.unreadable:
+            return False
+        self._dataset.misread(f"{self._misread:,} of {read:,} cover pages made no sense: has their layout changed?")
+        return True
 
     def _lost_cover(self, failure: Failure) -> None:
         request: Request = failure.request  # type: ignore[attr-defined]

@@ -67,6 +67,8 @@ class Command(ScrapyCrawl):
             if name not in _SPIDER_ARGUMENTS or value not in ("0", "1"):
                 _refuse(f"-a {name}={value}: there are -a full=1 and -a refresh=1")
         assert self.settings is not None  # noqa: S101 (set by scrapy.cmdline)
+        if self.settings["JOBDIR"]:
+            _refuse("JOBDIR: a crawl that was broken off goes on when it is run again, without one")
         for name in ("AUDIT_EVERY_DAYS", "UNREADABLE_LIMIT"):
             try:
                 valid = self.settings.getfloat(name) >= 0

@@ -31,8 +31,11 @@ class CoverSpider(scrapy.Spider):
         @url http://search.time.com/results.html?N=46+30&Ns=p_date_range|1&Nty=1
         @returns requests 16 16
         """
-        covers = response.xpath("//a[contains(., 'Large Cover')]/@href")
-        yield from response.follow_all(covers.getall(), self.parse_covers)
+        for link in response.xpath("//a[contains(., 'Large Cover')]/@href").getall():
+            try:
+                yield response.follow(link, self.parse_covers)
+            except ValueError:  # no address: the request is refused, which tells that a cover is missing
+                yield Request(f"about:invalid#{link}", self.parse_covers)
         # Ahead of the covers, so that there are always covers to ask for.
         following = response.css("div.pages a").xpath("self::a[contains(., 'Next')]/@href")
         yield from response.follow_all(following.getall(), self.parse_page, priority=1)
