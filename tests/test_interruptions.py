@@ -1,6 +1,7 @@
 """Crawls that are killed, interrupted, locked out, or out of space."""
 
 import asyncio
+import os
 import random
 import re
 import signal
@@ -101,6 +102,46 @@ def test_interrupted_once_it_publishes_what_it_has(tmp_path: Path, filled: Path,
     assert "Traceback" not in log
     assert 0 < len(records(tmp_path)) == rows(tmp_path, "SELECT count(*) FROM covers")[0][0]
     assert rows(tmp_path, "SELECT outcome FROM crawls") == [("interrupted",)]
+    assert_whole(tmp_path)
+    assert Site(DAYS).crawl(tmp_path).returncode == 0
+    assert feed(tmp_path) == feed(filled)
+
+
+@pytest.mark.parametrize("line", ["The archive is the live one", "Spider opened", "Closing spider (finished)"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_while_it_begins_or_ends(tmp_path: Path, filled: Path, number: int, line: str) -> None:
+    log = []
+    with serving(Site(DAYS).app) as address, start(tmp_path, address) as process:
+        assert process.stderr
+        for said in process.stderr:
+            log.append(said)
+            if line in said:
+                process.send_signal(number)
+    assert process.returncode == 128 + number
+    assert "Interrupted" in log[-1]
+    assert "Traceback" not in "".join(log)
+    assert rows(tmp_path, "SELECT outcome FROM crawls") == [("interrupted",)]
+    assert len(records(tmp_path)) == rows(tmp_path, "SELECT count(*) FROM covers")[0][0]
+    assert Site(DAYS).crawl(tmp_path).returncode == 0
+    assert feed(tmp_path) == feed(filled)
+
+
+def test_sigterm_for_the_whole_group_loses_nothing_on_its_way(tmp_path: Path, filled: Path) -> None:
+    site, process = Site(DAYS, latency=0.02), []
+
+    async def interrupt(request: web.Request) -> web.StreamResponse:
+        pid = process[0].pid
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            os.kill(int(child), signal.SIGTERM)
+        process[0].send_signal(signal.SIGTERM)
+        return web.Response(text=cover_page(DAYS[20]), content_type="text/html")
+
+    site.instead[cover_url(DAYS[20])] = interrupt
+    with serving(site.app) as address:
+        process.append(start(tmp_path, address))
+        log = process[0].communicate(timeout=60)[1]
+    assert process[0].returncode == 143, log
+    assert "Missing" not in log
     assert_whole(tmp_path)
     assert Site(DAYS).crawl(tmp_path).returncode == 0
     assert feed(tmp_path) == feed(filled)

@@ -94,6 +94,45 @@ def test_a_keeper_that_is_killed_is_noticed(tmp_path: Path) -> None:
     kept(tmp_path, work)
 
 
+def test_a_keeper_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
+    async def run() -> None:
+        keeper = Keeper(tmp_path, patience=0.5)
+        await keeper.keep("full/a.jpg", WHOLE)
+        [pid] = children(os.getpid())
+        os.kill(pid, signal.SIGSTOP)
+        assert "has not answered for 0.5 s" in str(await _error(keeper.keep("full/b.jpg", WHOLE)))
+        assert "has ended" in str(await _error(keeper.keep("full/c.jpg", WHOLE)))
+        await keeper.close()
+        assert children(os.getpid()) == []
+
+    asyncio.run(run())
+
+
+def test_a_keeper_that_stops_while_it_is_closed_is_no_obstacle(tmp_path: Path) -> None:
+    async def run() -> None:
+        keeper = Keeper(tmp_path, patience=0.5)
+        await keeper.keep("full/a.jpg", WHOLE)
+        os.kill(children(os.getpid())[0], signal.SIGSTOP)
+        await keeper.close()
+        assert children(os.getpid()) == []
+
+    asyncio.run(run())
+
+
+def test_what_others_print_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import atexit, threading\nthreading.Thread(target=lambda: print('Good morning', flush=True)).start()\n"
+    (tmp_path / "PIL.py").write_text(f"{code}raise ImportError('no Pillow here')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    error = kept(tmp_path, lambda keeper: _error(keeper.keep("full/a.jpg", WHOLE)))
+    assert "no Pillow here" in str(error)
+
+
+def test_files_in_the_current_folder_are_not_the_keepers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit")
+    monkeypatch.chdir(tmp_path)
+    assert kept(tmp_path, lambda keeper: keeper.keep("full/a.jpg", WHOLE)).width == 400
+
+
 async def _error(work: Coroutine[Any, Any, Picture]) -> OSError | None:
     try:
         await work

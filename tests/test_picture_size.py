@@ -2,6 +2,7 @@ import struct
 import zlib
 from datetime import date
 from io import BytesIO
+from resource import RUSAGE_SELF, getrusage
 
 import pytest
 from hypothesis import given, settings
@@ -47,7 +48,7 @@ def test_nothing_is_refused() -> None:
 
 
 def test_a_bomb_is_refused_from_its_header() -> None:
-    with pytest.raises(PictureError, match="50,000 x 50,000"):
+    with pytest.raises(PictureError, match="more than 50,000,000 pixels"):
         picture_size(bomb(50_000, 50_000))
 
 
@@ -55,8 +56,21 @@ def test_a_film_is_a_bomb_too() -> None:
     frames = [Image.new("P", (1000, 1000), number % 200) for number in range(60)]
     file = BytesIO()
     frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
-    with pytest.raises(PictureError, match="1,000 x 1,000"):
+    with pytest.raises(PictureError, match="more than 50,000,000 pixels"):
         picture_size(file.getvalue())
+
+
+def _frame(width: int, height: int) -> bytes:
+    """One of a GIF, with the data of one pixel."""
+    return b"\x21\xf9\x04\x04\0\0\0\0\x2c" + struct.pack("<HHHH", 0, 0, width, height) + b"\0\2\2\x4c\1\0"
+
+
+def test_a_frame_that_is_larger_than_the_picture_is_a_bomb_too() -> None:
+    begin = b"GIF89a" + struct.pack("<HH", 1, 1) + b"\x80\0\0\0\0\0\xff\xff\xff"
+    before = getrusage(RUSAGE_SELF).ru_maxrss
+    with pytest.raises(PictureError, match="more than 50,000,000 pixels"):
+        picture_size(begin + _frame(1, 1) + _frame(40_000, 40_000) + b"\x3b")
+    assert getrusage(RUSAGE_SELF).ru_maxrss - before < 300_000  # KB; it would have 1.6 billion pixels
 
 
 @settings(deadline=None)

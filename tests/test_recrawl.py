@@ -1,10 +1,12 @@
 """The same command, night after night: what is asked for."""
 
+import asyncio
 import hashlib
 import sqlite3
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from conftest import (
     DAYS,
     FIRST_LISTING,
@@ -20,8 +22,9 @@ from conftest import (
     run_scrapy,
     serving,
 )
+from yarl import URL
 
-from timecoverspider.replica.pages import cover_page, cover_url, picture_url
+from timecoverspider.replica.pages import cover_page, cover_url, listing_page, listing_url, picture_url
 from timecoverspider.replica.pictures import draw_cover
 
 
@@ -99,6 +102,36 @@ def test_refresh_takes_over_what_changed_and_gets_304_for_the_rest(folder: Path)
     assert changed[DAYS[6].isoformat()]["files"][0]["checksum"] == checksum
     assert_whole(folder)
     assert "nothing new" in closing(done)
+
+
+def test_a_cover_that_is_listed_again_is_not_awaited_again(folder: Path, filled: Path) -> None:
+    site, last = Site(DAYS, latency=0.1), str(URL(listing_url(offset=30)))
+    later = asyncio.Event()
+
+    async def picture(request: web.Request) -> web.StreamResponse:
+        later.set()
+        return web.Response(body=draw_cover(DAYS[29], 600), content_type="image/jpeg")
+
+    async def shifted(request: web.Request) -> web.StreamResponse:
+        await later.wait()  # the first listing's covers are stored by now
+        return web.Response(text=listing_page([DAYS[0], *DAYS[30:]]), content_type="text/html")
+
+    site.instead.update({picture_url(DAYS[29]): picture, last: shifted})
+    done = site.crawl(folder, "-a", "refresh=1")
+    assert later.is_set()
+    assert done.returncode == 0, done.stderr
+    assert site.asked.count(cover_url(DAYS[0])) == 1
+    assert len(records(folder)) == 40
+
+
+def test_a_place_on_a_page_is_no_other_page(tmp_path: Path, filled: Path) -> None:
+    site = Site(DAYS)
+    link = f'<a href="{cover_url(DAYS[2])}#top">Large Cover</a>'
+    site.instead[FIRST_LISTING] = listing_page(DAYS).replace("</ul>", f"<li>{link}</li></ul>")
+    for _ in range(2):
+        done = site.crawl(tmp_path, "-a", "full=1")
+        assert done.returncode == 0, done.stderr
+        assert feed(tmp_path) == feed(filled)
 
 
 @pytest.mark.parametrize(

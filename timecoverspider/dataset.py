@@ -5,11 +5,11 @@ import logging
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any, Self
+from typing import Self
 
 from scrapy import signals
 from scrapy.crawler import Crawler
@@ -56,21 +56,24 @@ class Dataset:
         self._unsaved: dict[str, Cover] = {}
         self._next_write: asyncio.Future[None] | None = None
         self._writing = asyncio.Lock()
-        self.catalog = self._open()
         self.refresh = self._asked("refresh")
         #: Whether just what is damaged is fetched. It is no crawl for the catalog, which would take it for a whole one.
         self.repairs = self.walked_enough = self._settings["REPAIR"] is not None
-        self.may_stop_early = self._survey()
-        self._number = None if self.repairs else self.catalog.begin_crawl(self._settings["ARCHIVE"])
         self._loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, partial(self._interrupted, signal.getsignal(number)))
+            signal.signal(number, self._interrupted)  # Scrapy's handlers get lost before the engine runs
+        with ExitStack() as held:
+            self.catalog = self._open(held)
+            self.may_stop_early = self._survey()
+            self._number = None if self.repairs else self.catalog.begin_crawl(self._settings["ARCHIVE"])
+            self._held = held.pop_all()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         if not crawler.settings.getbool("DATASET_ENABLED"):
             raise NotConfigured
         dataset = cls(crawler)
+        crawler.signals.connect(dataset.engine_started, signals.engine_started)
         crawler.signals.connect(dataset.item_error, signals.item_error)
         crawler.signals.connect(dataset.spider_closed, signals.spider_closed)
         crawler.signals.connect(dataset.engine_stopped, signals.engine_stopped)
@@ -84,10 +87,11 @@ class Dataset:
             raise NotConfigured
         return dataset
 
-    def _open(self) -> Catalog:
+    def _open(self, held: ExitStack) -> Catalog:
+        """Take the folder and open its catalog; *held* lets go of them."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = lock(self.folder)
+            held.callback(os.close, lock(self.folder))
             claim(self.folder, self._settings["ARCHIVE"])
             clear_incoming(self.folder)
             file = self.folder / "catalog.db"
@@ -95,7 +99,9 @@ class Dataset:
                 logger.warning("The catalog could not be read. It is now %s, and a new one is made.", aside)
         except OSError as error:
             raise DatasetError(f"cannot use {self.folder}: {error.strerror}") from error
-        return Catalog(self._settings["CATALOG_URL"] or file)
+        catalog = Catalog(self._settings["CATALOG_URL"] or file)
+        held.callback(catalog.close)
+        return catalog
 
     def _survey(self) -> bool:
         """See which covers are here; tells whether the walk may stop where it meets only these."""
@@ -170,7 +176,11 @@ class Dataset:
     def end_early(self, reason: str) -> None:
         """Close the spider as soon as what is in flight has arrived."""
         self.ending.set()
-        self._closing = asyncio.ensure_future(self._crawler.engine.close_spider_async(reason=reason))
+        self._closing = asyncio.ensure_future(self._close(reason))
+
+    async def _close(self, reason: str) -> None:
+        with suppress(RuntimeError):  # it is closed already
+            await self._crawler.engine.close_spider_async(reason=reason)
 
     @property
     def missing(self) -> dict[str, str]:
@@ -211,12 +221,25 @@ class Dataset:
             self.broken = self.broken or str(error)
 
     def engine_stopped(self) -> None:
-        self.catalog.close()
-        os.close(self._lock)
+        self._held.close()
+        _leave_when_interrupted()
 
-    def _interrupted(self, shut_down: Any, number: int, frame: FrameType | None) -> None:
+    def _interrupted(self, number: int, frame: FrameType | None) -> None:
         self.signal = number
-        self._loop.call_soon_threadsafe(self.ending.set)
-        shut_down(number, frame)  # Scrapy's handler
-        for again in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(again, lambda *_: os._exit(128 + number))  # Scrapy would wait for what is in flight
+        self._loop.call_soon_threadsafe(self._shut_down)
+        _leave_when_interrupted()  # Scrapy would wait for what is in flight
+
+    def _shut_down(self) -> None:
+        logger.info("%s: what is on its way is awaited; another one ends it at once", signal.Signals(self.signal).name)
+        self.ending.set()
+        if self._crawler.engine and self._crawler.engine.running:
+            self.end_early("shutdown")
+
+    def engine_started(self) -> None:
+        if self.signal:  # it came while the crawl was starting
+            self.end_early("shutdown")
+
+
+def _leave_when_interrupted() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: os._exit(128 + number))

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -18,10 +19,13 @@ from timecoverspider.worker import HEADER
 
 
 class Keeper:
-    """Has pictures verified and stored. The process starts with the first one."""
+    """Has pictures verified and stored. The process starts with the first one.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    It is killed when it does not answer for as many seconds as *patience*, as where the disk hangs.
+    """
+
+    def __init__(self, folder: Path, patience: float = 120) -> None:
+        self._folder, self._patience = folder, patience
         self._numbers = count()
         self._awaited: dict[int, asyncio.Future[Picture]] = {}
         self._started: asyncio.Future[Process] | None = None
@@ -48,13 +52,18 @@ class Keeper:
         number, name = next(self._numbers), path.encode()
         answer = self._awaited[number] = asyncio.get_running_loop().create_future()
         process.stdin.writelines((HEADER.pack(number, store, modified or 0, len(name), len(content)), name, content))
-        picture: Picture = await answer
+        try:
+            async with asyncio.timeout(self._patience):
+                picture: Picture = await answer
+        except TimeoutError as error:
+            _kill(process)
+            raise OSError(0, f"the process that stores pictures has not answered for {self._patience:g} s") from error
         return picture
 
     async def _start(self) -> Process:
         root = str(Path(__file__).resolve().parent.parent)
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", worker.__name__, str(self._folder)),
+            *(sys.executable, "-P", "-m", worker.__name__, str(self._folder)),
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))},
             stdin=PIPE,
             stdout=PIPE,
@@ -65,16 +74,22 @@ class Keeper:
 
     async def _listen(self, process: Process) -> None:
         assert process.stdout  # noqa: S101 (a pipe)
-        async for line in process.stdout:
-            number, outcome, value = json.loads(line)
-            answer = self._awaited.pop(number)
-            if outcome == "kept":
-                answer.set_result(Picture(**value))
-            else:
-                answer.set_exception(PictureError(value) if outcome == "refused" else OSError(*value))
-        for answer in self._awaited.values():
-            answer.set_exception(_ended())
-        self._awaited.clear()
+        try:
+            async for line in process.stdout:
+                number, outcome, value = json.loads(line)
+                answer = self._awaited.pop(number)
+                if answer.done():  # who asked has not waited
+                    continue
+                if outcome == "kept":
+                    answer.set_result(Picture(**value))
+                else:
+                    answer.set_exception(PictureError(value) if outcome == "refused" else OSError(*value))
+        finally:
+            _kill(process)
+            for answer in self._awaited.values():
+                if not answer.done():
+                    answer.set_exception(_ended())
+            self._awaited.clear()
 
     async def close(self) -> None:
         """End the process when it has stored what it was given."""
@@ -82,8 +97,14 @@ class Keeper:
             process = await self._started
             assert process.stdin  # noqa: S101 (a pipe)
             process.stdin.close()
-            await self._listening
+            await asyncio.wait([self._listening], timeout=self._patience)
+            _kill(process)
             await process.wait()
+
+
+def _kill(process: Process) -> None:
+    with suppress(ProcessLookupError):  # it has ended
+        process.kill()
 
 
 def _ended() -> OSError:

@@ -31,12 +31,13 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def without_session(url: str) -> str:
-    """The address without the session that the archive put into some of its links.
+    """The address without the session that the archive put into some of its links, and without a fragment.
 
-    >>> without_session("http://search.time.com/results.html?N=46&sid=150424A4D8E2&internalid=endeca_dimension")
+    >>> without_session("http://search.time.com/results.html?N=46&sid=150424A4D8E2&internalid=endeca_dimension#top")
     'http://search.time.com/results.html?N=46'
     """
-    return url_query_cleaner(url, ("sid", "internalid"), remove=True, keep_fragments=True) if "sid=" in url else url
+    url, _, _ = url.partition("#")
+    return url_query_cleaner(url, ("sid", "internalid"), remove=True) if "sid=" in url else url
 
 
 class SessionlessFingerprinter(RequestFingerprinter):

@@ -1,11 +1,8 @@
 """Whether bytes are a whole picture."""
 
+import warnings
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 
 class PictureError(ValueError):
@@ -34,19 +31,25 @@ def picture_size(content: bytes) -> tuple[int, int]:
     """
     from PIL import Image, ImageSequence, UnidentifiedImageError  # noqa: PLC0415 (a crawl that finds nothing needs none)
 
-    Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit warns before it refuses
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow warns of more than this, and refuses twice as many
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     if not content:
         raise PictureError("it is empty")
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as picture:
             width, height = picture.size
-            _refuse_bombs(picture)
+            _check(width * height * getattr(picture, "n_frames", 1))
             # A JPEG's smallest form: the decoder reads all of the stream, and computes little of it.
             picture.draft("L", (1, 1))
+            pixels = 0
             for frame in ImageSequence.Iterator(picture):
+                pixels += frame.width * frame.height  # which may be more than the first one's
+                _check(pixels)
                 frame.load()
     except UnidentifiedImageError as error:
         raise PictureError(f"it is no picture in a format of {', '.join(FORMATS)}") from error
+    except Image.DecompressionBombError as error:
+        raise _too_large() from error
     except PictureError:
         raise
     except Exception as error:  # Pillow lets through whatever its decoders raise
@@ -54,7 +57,10 @@ def picture_size(content: bytes) -> tuple[int, int]:
     return width, height
 
 
-def _refuse_bombs(picture: "Image.Image") -> None:
-    width, height = picture.size
-    if width * height * getattr(picture, "n_frames", 1) > MAX_PIXELS:
-        raise PictureError(f"it says that it has {width:,} x {height:,} pixels")
+def _check(pixels: int) -> None:
+    if pixels > MAX_PIXELS:
+        raise _too_large()
+
+
+def _too_large() -> PictureError:
+    return PictureError(f"it says that it has more than {MAX_PIXELS:,} pixels")

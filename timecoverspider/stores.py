@@ -10,7 +10,7 @@ def write_whole(store: Path, path: str, content: bytes, modified: float | None =
     *modified*, in seconds since 1970, becomes the file's time. Raises OSError where it cannot be written; what was
     there before stays.
     """
-    target, draft = store / path, incoming_folder(store) / Path(path).name
+    target, draft = store / path, incoming_folder(store) / f"{Path(path).name}.{os.getpid()}"
     for folder in (target.parent, draft.parent):
         folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
@@ -22,7 +22,7 @@ def write_whole(store: Path, path: str, content: bytes, modified: float | None =
             os.utime(descriptor, (modified, modified))
         os.fsync(descriptor)
     except OSError:
-        draft.unlink()
+        draft.unlink(missing_ok=True)
         raise
     finally:
         os.close(descriptor)
@@ -37,4 +37,4 @@ def incoming_folder(store: Path) -> Path:
 def clear_incoming(store: Path) -> None:
     """Delete what an interrupted crawl left half-written."""
     for leftover in incoming_folder(store).glob("*"):
-        leftover.unlink()
+        leftover.unlink(missing_ok=True)  # by the process of that crawl, which may not have ended yet

@@ -33,7 +33,8 @@ class WalkMiddleware:
         self._dataset = dataset = Dataset.of(crawler)
         self._unreadable_limit = crawler.settings.getfloat("UNREADABLE_LIMIT")
         self._rejected = RejectedPages(dataset.folder / "rejected")
-        self._read = 0  # cover pages
+        self._asked: set[str] = set()  # cover pages
+        self._read = 0
         self._misread = 0  # cover pages that made no sense, however often they were asked for
         self._listed = 0  # covers in listings that are here
 
@@ -80,9 +81,9 @@ class WalkMiddleware:
                 covers += 1
                 if not self._is_here(request):
                     new += 1
-                    self._dataset.awaited.add(without_session(request.url))
-                    request.errback = self._lost_cover
-                    yield request
+                    if self._is_first(request):
+                        request.errback = self._lost_cover
+                        yield request
             elif new or not self._dataset.may_stop_early:
                 goes_on = True
                 request.errback = self._lost_page
@@ -107,6 +108,15 @@ class WalkMiddleware:
         url = without_session(request.url)
         # Damaged ones are asked for at the start.
         return not self._dataset.refresh and (url in self._dataset.known or url in self._dataset.damaged)
+
+    def _is_first(self, request: Request) -> bool:
+        """Whether a cover has not been asked for before, in which case it is awaited from now on."""
+        url = without_session(request.url)
+        if url in self._asked:
+            return False
+        self._asked.add(url)
+        self._dataset.awaited.add(url)
+        return True
 
     async def _cover(self, response: Response, result: AsyncIterator[Any]) -> AsyncIterator[Any]:
         async for cover in result:

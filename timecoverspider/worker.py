@@ -42,7 +42,7 @@ def _read(pipe: IO[bytes]) -> _Request | None:
     return _Request(number, store, modified, path.decode(), content) if len(content) == length else None
 
 
-def _handle(folder: Path, request: _Request) -> None:
+def _handle(folder: Path, request: _Request, answers: int) -> None:
     """Do what is asked for, and answer in one line: the number, how it went, and what there is to say."""
     outcome: tuple[str, Any]
     try:
@@ -58,16 +58,18 @@ def _handle(folder: Path, request: _Request) -> None:
         outcome = "failed", (error.errno, error.strerror)
     except Exception as error:  # noqa: BLE001 (a bug, for which the crawl must not wait)
         outcome = "failed", (0, repr(error))
-    os.write(sys.stdout.fileno(), f"{json.dumps((request.number, *outcome))}\n".encode())
+    os.write(answers, f"{json.dumps((request.number, *outcome))}\n".encode())
 
 
 def main() -> None:
     """Serve one crawl until it closes the pipe, or is no more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    folder = Path(sys.argv[1])
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # it is the crawl that ends it
+    folder, answers = Path(sys.argv[1]), os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever prints something does not answer with it
     with ThreadPoolExecutor(_THREADS) as threads:
         while request := _read(sys.stdin.buffer):
-            threads.submit(_handle, folder, request)
+            threads.submit(_handle, folder, request, answers)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ class CoverSpider(scrapy.Spider):
             try:
                 yield response.follow(link, self.parse_covers)
             except ValueError:  # no address: the request is refused, which tells that a cover is missing
-                yield Request(f"about:invalid#{link}", self.parse_covers)
+                yield Request(f"about:invalid?{link}", self.parse_covers)
         # Ahead of the covers, so that there are always covers to ask for.
         following = response.css("div.pages a").xpath("self::a[contains(., 'Next')]/@href")
         yield from response.follow_all(following.getall(), self.parse_page, priority=1)
