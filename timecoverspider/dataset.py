@@ -60,9 +60,10 @@ class Dataset:
         #: Whether just what is damaged is fetched. It is no crawl for the catalog, which would take it for a whole one.
         self.repairs = self.walked_enough = self._settings["REPAIR"] is not None
         self._loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._interrupted)  # Scrapy's handlers get lost before the engine runs
         with ExitStack() as held:
+            held.callback(_leave_when_interrupted)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, self._interrupted)  # what Scrapy's are told before the engine runs gets lost
             self.catalog = self._open(held)
             self.may_stop_early = self._survey()
             self._number = None if self.repairs else self.catalog.begin_crawl(self._settings["ARCHIVE"])
@@ -222,7 +223,6 @@ class Dataset:
 
     def engine_stopped(self) -> None:
         self._held.close()
-        _leave_when_interrupted()
 
     def _interrupted(self, number: int, frame: FrameType | None) -> None:
         self.signal = number
