@@ -23,9 +23,9 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from timecoverspider.replica.calendar import issue_dates
-from timecoverspider.replica.pages import listing_url, picture_url
-from timecoverspider.replica.server import make_app, serve
+from timecoverspider.replica.app import make_app, serve
+from timecoverspider.replica.issues import issue_dates
+from timecoverspider.replica.pages import image_url, listing_url
 
 PROJECT = Path(__file__).resolve().parent.parent
 DAYS = issue_dates(40)
@@ -175,7 +175,7 @@ def records(folder: Path) -> list[dict[str, Any]]:
 
 
 def picture(folder: Path, day: date) -> Path:
-    return folder / "output" / "full" / f"{hashlib.sha1(picture_url(day).encode()).hexdigest()}.jpg"
+    return folder / "output" / "full" / f"{hashlib.sha1(image_url(day).encode()).hexdigest()}.jpg"
 
 
 def rows(folder: Path, query: str) -> list[tuple[Any, ...]]:

@@ -15,10 +15,10 @@ from typing import Any
 
 from conftest import PROJECT, SPIDER, crawl_arguments, run_scrapy, serving
 
-from timecoverspider.pictures import PictureError, picture_size
-from timecoverspider.replica.calendar import issue_dates
+from timecoverspider.dataset.images import InvalidImageError, validate_image
+from timecoverspider.replica.app import make_app
 from timecoverspider.replica.faults import Faults, Rule
-from timecoverspider.replica.server import make_app
+from timecoverspider.replica.issues import issue_dates
 
 HURT = date(2011, 2, 7)  # whose title has a ♥
 DAYS = issue_dates()[issue_dates().index(HURT) - 3 :][:20]
@@ -119,8 +119,8 @@ def _outcome(status: int, log: str, folder: Path) -> Outcome:
     broken = 0
     for file in (folder / "output" / "full").glob("*"):
         try:
-            picture_size(file.read_bytes())
-        except PictureError:
+            validate_image(file.read_bytes())
+        except InvalidImageError:
             broken += 1
     feed = folder / "output.json"
     return Outcome(status, log, json.loads(feed.read_bytes()) if feed.exists() else [], broken)

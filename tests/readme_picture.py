@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from timecoverspider.replica.pictures import draw_cover
+from timecoverspider.replica.images import draw_cover
 
 PICTURE = Path(__file__).resolve().parent.parent / ".github" / "covers.png"
 DAYS = [date(year, 6, 4) for year in range(1924, 2015, 10)]

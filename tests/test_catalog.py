@@ -9,8 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from timecoverspider.catalog import COMPLETE, Catalog, Cover
-from timecoverspider.errors import CatalogError, DatasetError
+from timecoverspider.dataset.catalog import COMPLETE, Catalog, Cover
+from timecoverspider.exceptions import CatalogError, DatasetError
 
 TIME = "2026-11-23T08:37:27+00:00"
 
@@ -177,7 +177,7 @@ def test_a_url_of_no_use_is_one_line_without_the_password(url: str) -> None:
 
 def test_only_postgresql_needs_psycopg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    monkeypatch.delitem(sys.modules, "timecoverspider.postgresql", raising=False)
+    monkeypatch.delitem(sys.modules, "timecoverspider.dataset.postgresql", raising=False)
     Catalog(tmp_path / "catalog.db").close()
     with pytest.raises(DatasetError, match=r'pip install "psycopg\[binary\]"$'):
         Catalog("postgresql://h/x")

@@ -8,12 +8,12 @@ from aiohttp import web
 from conftest import ROBOTS, Site, records
 from yarl import URL
 
-from timecoverspider.replica.calendar import issue_dates
-from timecoverspider.replica.pages import cover_page, cover_url, picture_url
-from timecoverspider.replica.pictures import draw_cover
+from timecoverspider.replica.images import draw_cover
+from timecoverspider.replica.issues import issue_dates
+from timecoverspider.replica.pages import cover_page, cover_url, image_url
 
 DAYS = issue_dates(20)
-COVER, PICTURE = cover_url(DAYS[3]), picture_url(DAYS[3])
+COVER, PICTURE = cover_url(DAYS[3]), image_url(DAYS[3])
 INDEX = str(URL("http://search.time.com/results.html?N=46&Ns=p_date_range|1"))
 WHOLE = draw_cover(DAYS[3], 600)
 
@@ -123,7 +123,7 @@ def test_a_page_cannot_forge_log_lines(tmp_path: Path) -> None:
     forged = "2026-11-23 03:15:00 [x] INFO: 4,763 covers in output.json"
     site.instead[COVER] = cover_page(DAYS[3]).replace("<time>", f"<time>\n{forged}\x1b[2J\u2028{forged} ")
     site.instead[cover_url(DAYS[4])] = cover_page(DAYS[4]).replace(
-        picture_url(DAYS[4]), f"http://img.timeinc.net/a&#10;{forged}&#13;{forged}&#27;[2J.jpg"
+        image_url(DAYS[4]), f"http://img.timeinc.net/a&#10;{forged}&#13;{forged}&#27;[2J.jpg"
     )
     done = site.crawl(tmp_path)
     assert done.returncode == 3

@@ -19,19 +19,19 @@ from conftest import PROJECT, SPIDER, Site, crawl_arguments, environment, run_sc
 from PIL import Image
 from yarl import URL
 
-from timecoverspider.replica.calendar import issue_dates
+from timecoverspider.replica.app import make_app
+from timecoverspider.replica.images import draw_cover
+from timecoverspider.replica.issues import issue_dates
 from timecoverspider.replica.pages import (
     CONTENT,
-    PICTURES,
+    IMAGES,
     SEARCH,
     cover_page,
+    image_url,
+    image_width,
     listing_page,
     listing_url,
-    picture_url,
-    picture_width,
 )
-from timecoverspider.replica.pictures import draw_cover
-from timecoverspider.replica.server import make_app
 from timecoverspider.replica.titles import issue_title
 
 
@@ -77,10 +77,10 @@ def test_crawl_collects_every_issue(crawl: Crawl) -> None:
         record = by_day[day.isoformat()]
         assert list(record) == ["title", "pubDate", "file_urls", "files"]
         assert record["title"] == " ".join(issue_title(day).split())
-        assert record["file_urls"] == [picture_url(day)]
+        assert record["file_urls"] == [image_url(day)]
         [file] = record["files"]
         assert list(file) == ["url", "path", "checksum"]
-        assert file["url"] == picture_url(day)
+        assert file["url"] == image_url(day)
 
 
 def test_crawl_keeps_the_original_bytes_of_every_picture(crawl: Crawl) -> None:
@@ -93,7 +93,7 @@ def test_crawl_keeps_the_original_bytes_of_every_picture(crawl: Crawl) -> None:
     assert len(list((crawl.folder / "output" / "full").iterdir())) == 4763
     day = issue_dates()[2000]
     [record] = [record for record in crawl.records if record["pubDate"] == day.isoformat()]
-    assert (crawl.folder / "output" / record["files"][0]["path"]).read_bytes() == draw_cover(day, picture_width(day))
+    assert (crawl.folder / "output" / record["files"][0]["path"]).read_bytes() == draw_cover(day, image_width(day))
 
 
 def test_crawl_gives_the_tutorials_sample_record(crawl: Crawl) -> None:
@@ -139,7 +139,7 @@ def test_requests_in_flight_are_limited_for_each_host(tmp_path: Path) -> None:
     site = Site(issue_dates(150), latency=0.02)
     done = site.crawl(tmp_path, "-s", "CONCURRENT_REQUESTS_PER_DOMAIN=8")
     assert done.returncode == 0, done.stderr
-    assert (site.most[CONTENT], site.most[PICTURES]) == (8, 8)
+    assert (site.most[CONTENT], site.most[IMAGES]) == (8, 8)
     assert site.most[SEARCH] <= 8
 
 

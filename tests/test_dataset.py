@@ -10,15 +10,15 @@ import psycopg
 import pytest
 from conftest import DAYS, SPIDER, Site, closing, feed, picture, records, rows, run_scrapy
 
-from timecoverspider.replica.pages import cover_url, picture_url
-from timecoverspider.replica.pictures import draw_cover
+from timecoverspider.replica.images import draw_cover
+from timecoverspider.replica.pages import cover_url, image_url
 
 
 def test_catalog_has_a_row_for_each_cover_and_crawl(folder: Path) -> None:
     [row] = rows(folder, f"SELECT * FROM covers WHERE page_url = '{cover_url(DAYS[0])}'")
     content = picture(folder, DAYS[0]).read_bytes()
     assert row[1:9] == (
-        "Code Red", "2014-03-10", picture_url(DAYS[0]), f"full/{picture(folder, DAYS[0]).name}",
+        "Code Red", "2014-03-10", image_url(DAYS[0]), f"full/{picture(folder, DAYS[0]).name}",
         hashlib.md5(content).hexdigest(), 600, 790, len(content),
     )  # fmt: skip
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", time) for time in row[10:12])
@@ -44,7 +44,7 @@ def test_a_damaged_picture_is_fetched_again_alone(folder: Path, filled: Path, da
     site = Site(DAYS)
     done = site.crawl(folder)
     assert done.returncode == 0, done.stderr
-    assert sorted(site.asked_of("img.timeinc.net")) == sorted(map(picture_url, hurt.values()))
+    assert sorted(site.asked_of("img.timeinc.net")) == sorted(map(image_url, hurt.values()))
     assert not site.asked_of("content.time.com")
     for path, day in hurt.items():
         assert path.read_bytes() == draw_cover(day, 600)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from timecoverspider import dates
 from timecoverspider.dates import parse_date
-from timecoverspider.replica.calendar import issue_dates
+from timecoverspider.replica.issues import issue_dates
 
 FULL = list(calendar.month_name)[1:]
 ARCHIVE = "Jan. Feb. Mar. Apr. May June July Aug. Sep. Oct. Nov. Dec.".split()

@@ -22,8 +22,8 @@ from scrapy.http import HtmlResponse, Request, Response
 from scrapy.settings import Settings
 from scrapy.utils.test import get_crawler
 
-from timecoverspider.downloads import HTTPDownloadHandler
-from timecoverspider.middlewares import ProxyMiddleware
+from timecoverspider.downloadermiddlewares.archive import ArchiveMiddleware
+from timecoverspider.downloadhandlers import HTTPDownloadHandler
 
 PAGE = "<!DOCTYPE html><title>♥</title>" + "<p>Cover</p>" * 1000
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -222,7 +222,7 @@ def test_live_obeys_the_proxies_of_the_environment(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     request = Request("http://search.time.com/robots.txt")
-    asyncio.run(ProxyMiddleware(Settings({"ARCHIVE": "live"})).process_request(request))
+    asyncio.run(ArchiveMiddleware(Settings({"ARCHIVE": "live"})).process_request(request))
     assert request.meta["proxy"] == proxy
-    asyncio.run(ProxyMiddleware(Settings({"ARCHIVE": "live", "HTTPPROXY_ENABLED": False})).process_request(request))
+    asyncio.run(ArchiveMiddleware(Settings({"ARCHIVE": "live", "HTTPPROXY_ENABLED": False})).process_request(request))
     assert request.meta["proxy"] is None

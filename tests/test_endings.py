@@ -22,9 +22,9 @@ from conftest import (
     serving,
 )
 
-from timecoverspider.replica.calendar import issue_dates
-from timecoverspider.replica.pages import cover_page, cover_url, listing_page, picture_url
-from timecoverspider.replica.pictures import draw_cover
+from timecoverspider.replica.images import draw_cover
+from timecoverspider.replica.issues import issue_dates
+from timecoverspider.replica.pages import cover_page, cover_url, image_url, listing_page
 
 
 def test_covers_that_fail_are_named_and_tried_again_next_time(tmp_path: Path, filled: Path) -> None:
@@ -32,9 +32,9 @@ def test_covers_that_fail_are_named_and_tried_again_next_time(tmp_path: Path, fi
     site.instead = {
         cover_url(DAYS[25]): cover_page(DAYS[25]).replace("2013</a>", "</a>"),
         cover_url(DAYS[26]): 404,
-        picture_url(DAYS[27]): 404,
-        picture_url(DAYS[28]): draw_cover(DAYS[28], 600)[:-300],
-        picture_url(DAYS[29]): b"<html>busy</html>",
+        image_url(DAYS[27]): 404,
+        image_url(DAYS[28]): draw_cover(DAYS[28], 600)[:-300],
+        image_url(DAYS[29]): b"<html>busy</html>",
     }
     done = site.crawl(tmp_path)
     assert done.returncode == 3

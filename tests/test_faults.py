@@ -8,11 +8,11 @@ import pytest
 from conftest import PROJECT, crawl_arguments, run_scrapy, serving
 from fault_table import DAYS, END, FAULTS, HURT, START, outcomes, table
 
-from timecoverspider.pictures import picture_size
-from timecoverspider.replica.calendar import issue_dates
+from timecoverspider.dataset.images import validate_image
+from timecoverspider.replica.app import make_app
 from timecoverspider.replica.faults import Faults, Rule
+from timecoverspider.replica.issues import issue_dates
 from timecoverspider.replica.pages import cover_url
-from timecoverspider.replica.server import make_app
 
 ALL = [day.isoformat() for day in DAYS]
 
@@ -47,12 +47,12 @@ def test_a_fault_that_goes_away_costs_nothing(name: str) -> None:
     assert not later.broken
 
 
-PICTURES = "img[.]timeinc"
+IMAGES = "img[.]timeinc"
 STORM = [
     *(Rule(fault=fault, share=0.01, times=4) for fault in ("status", "cut", "long", "short", "empty")),
     Rule(fault="status", status=429, retry_after=0, share=0.01, times=4),
     Rule(fault="redirect", share=0.002, times=4),
-    *(Rule(fault=fault, url=PICTURES, share=0.01, times=4) for fault in ("html", "truncate", "bomb", "no_title")),
+    *(Rule(fault=fault, url=IMAGES, share=0.01, times=4) for fault in ("html", "truncate", "bomb", "no_title")),
     *(Rule(fault=fault, url="0,16641", share=0.01, times=4) for fault in ("no_title", "no_date", "no_picture")),
     Rule(fault="wrong_date", url="0,16641", share=0.01, times=4),
     Rule(fault="again", url="No=", share=0.1, times=4),
@@ -74,12 +74,12 @@ def test_a_storm_of_faults_that_go_away_costs_nothing(tmp_path: Path) -> None:
     records = json.loads((tmp_path / "output.json").read_bytes())
     assert [record["pubDate"] for record in records] == [day.isoformat() for day in issue_dates()]
     for record in records:
-        picture_size((tmp_path / "output" / record["files"][0]["path"]).read_bytes())
+        validate_image((tmp_path / "output" / record["files"][0]["path"]).read_bytes())
 
 
 def test_in_a_storm_that_stays_nothing_is_silently_missing(tmp_path: Path) -> None:
     days = issue_dates(300)
-    storm = [Rule(fault=rule.fault, url=PICTURES, share=0.1, times=None) for rule in STORM if rule.fault != "hang"]
+    storm = [Rule(fault=rule.fault, url=IMAGES, share=0.1, times=None) for rule in STORM if rule.fault != "hang"]
     with serving(make_app(days, faults=Faults(storm, seed=1))) as address:
         done = run_scrapy(*crawl_arguments(tmp_path), cwd=tmp_path, http_proxy=address)
     assert done.returncode == 3
@@ -90,4 +90,4 @@ def test_in_a_storm_that_stays_nothing_is_silently_missing(tmp_path: Path) -> No
     assert here | missing == set(days)
     assert not here & missing
     for record in records:
-        picture_size((tmp_path / "output" / record["files"][0]["path"]).read_bytes())
+        validate_image((tmp_path / "output" / record["files"][0]["path"]).read_bytes())

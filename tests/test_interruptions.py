@@ -29,7 +29,7 @@ from conftest import (
     start,
 )
 
-from timecoverspider.replica.calendar import issue_dates
+from timecoverspider.replica.issues import issue_dates
 from timecoverspider.replica.pages import cover_page, cover_url
 
 

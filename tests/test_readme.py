@@ -12,7 +12,7 @@ from readme_picture import PICTURE, picture
 from scrapy.settings import default_settings
 
 from timecoverspider import settings
-from timecoverspider.replica.server import make_app
+from timecoverspider.replica.app import make_app
 
 README = (PROJECT / "README.md").read_text()
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]

@@ -24,8 +24,8 @@ from conftest import (
 )
 from yarl import URL
 
-from timecoverspider.replica.pages import cover_page, cover_url, listing_page, listing_url, picture_url
-from timecoverspider.replica.pictures import draw_cover
+from timecoverspider.replica.images import draw_cover
+from timecoverspider.replica.pages import cover_page, cover_url, image_url, listing_page, listing_url
 
 
 def test_recrawl_with_nothing_new_asks_for_three_pages(folder: Path) -> None:
@@ -42,7 +42,7 @@ def test_recrawl_imports_only_what_it_needs(folder: Path) -> None:
         done = run_scrapy(*crawl_arguments(folder), cwd=folder, http_proxy=address, PYTHONPROFILEIMPORTTIME="1")
     assert done.returncode == 0
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
-    assert {"timecoverspider.catalog", "aiohttp"} <= imported
+    assert {"timecoverspider.dataset.catalog", "aiohttp"} <= imported
     assert not imported & {"PIL", "tqdm", "psycopg", "tldextract", "twisted.internet.reactor", "aiohttp.web"}
 
 
@@ -52,7 +52,7 @@ def test_recrawl_fetches_just_the_new_issues(tmp_path: Path, filled: Path) -> No
     done = site.crawl(tmp_path)
     assert done.returncode == 0, done.stderr
     assert sorted(site.asked_of("content.time.com")) == sorted(map(cover_url, DAYS[:3]))
-    assert sorted(site.asked_of("img.timeinc.net")) == sorted(map(picture_url, DAYS[:3]))
+    assert sorted(site.asked_of("img.timeinc.net")) == sorted(map(image_url, DAYS[:3]))
     assert len(site.asked_of("search.time.com")) == 3  # the second listing holds nothing new
     assert "3 new" in closing(done)
     assert feed(tmp_path) == feed(filled)
@@ -90,7 +90,7 @@ def test_an_old_audit_is_repeated(folder: Path) -> None:
 def test_refresh_takes_over_what_changed_and_gets_304_for_the_rest(folder: Path) -> None:
     site = Site(DAYS)
     site.instead[cover_url(DAYS[5])] = cover_page(DAYS[5]).replace("<h1>", "<h1>Now ")
-    site.instead[picture_url(DAYS[6])] = draw_cover(DAYS[5], 600)
+    site.instead[image_url(DAYS[6])] = draw_cover(DAYS[5], 600)
 
     done = site.crawl(folder, "-a", "refresh=1", "-L", "DEBUG")
     assert done.returncode == 0, done.stderr
@@ -116,7 +116,7 @@ def test_a_cover_that_is_listed_again_is_not_awaited_again(folder: Path, filled:
         await later.wait()  # the first listing's covers are stored by now
         return web.Response(text=listing_page([DAYS[0], *DAYS[30:]]), content_type="text/html")
 
-    site.instead.update({picture_url(DAYS[29]): picture, last: shifted})
+    site.instead.update({image_url(DAYS[29]): picture, last: shifted})
     done = site.crawl(folder, "-a", "refresh=1")
     assert later.is_set()
     assert done.returncode == 0, done.stderr

@@ -13,27 +13,27 @@ from aiohttp import web
 from conftest import Handler, Site, records
 from yarl import URL
 
-from timecoverspider import logs, middlewares, retries
-from timecoverspider.replica.calendar import issue_dates
+from timecoverspider import backoff, text, urls
+from timecoverspider.backoff import retry_after
+from timecoverspider.replica.images import draw_cover
+from timecoverspider.replica.issues import issue_dates
 from timecoverspider.replica.pages import (
     cover_page,
     cover_url,
+    image_url,
     index_page,
     listing_page,
     listing_url,
-    picture_url,
 )
-from timecoverspider.replica.pictures import draw_cover
-from timecoverspider.retries import retry_after
 
 DAYS = issue_dates(20)
-COVER, PICTURE = cover_url(DAYS[3]), picture_url(DAYS[3])
+COVER, PICTURE = cover_url(DAYS[3]), image_url(DAYS[3])
 INDEX = str(URL("http://search.time.com/results.html?N=46&Ns=p_date_range|1"))
 LISTING = str(URL(f"{listing_url()}&sid=150424A4D8E2&internalid=endeca_dimension"))
 WHOLE = draw_cover(DAYS[3], 600)
 
 
-@pytest.mark.parametrize("module", [logs, middlewares, retries])
+@pytest.mark.parametrize("module", [text, urls, backoff])
 def test_docstrings_hold(module: Any) -> None:
     assert doctest.testmod(module).failed == 0
     assert doctest.testmod(module).attempted > 0
@@ -138,10 +138,10 @@ def test_utf_8_is_read_as_such_whatever_the_header_says(tmp_path: Path) -> None:
 
 def test_what_always_fails_is_given_up_after_five_times(tmp_path: Path) -> None:
     site = Site(DAYS)
-    site.instead = {COVER: 503, picture_url(DAYS[4]): b"no picture"}
+    site.instead = {COVER: 503, image_url(DAYS[4]): b"no picture"}
     done = site.crawl(tmp_path)
     assert done.returncode == 3
-    assert site.asked.count(COVER) == site.asked.count(picture_url(DAYS[4])) == 5
+    assert site.asked.count(COVER) == site.asked.count(image_url(DAYS[4])) == 5
     assert f"Missing: <{COVER}>: HTTP 503" in done.stderr
     assert "Traceback" not in done.stderr
     assert all(record["files"] for record in records(tmp_path))
@@ -178,7 +178,7 @@ def test_waiting_stalls_nobody_else(tmp_path: Path) -> None:
 
 def test_two_pages_with_one_picture_are_two_covers(tmp_path: Path) -> None:
     site = Site(DAYS)
-    site.instead[COVER] = cover_page(DAYS[3]).replace(PICTURE, picture_url(DAYS[4]))
+    site.instead[COVER] = cover_page(DAYS[3]).replace(PICTURE, image_url(DAYS[4]))
     assert site.crawl(tmp_path).returncode == 0
     assert len(records(tmp_path)) == 20
     assert len(list((tmp_path / "output" / "full").iterdir())) == 19
@@ -200,7 +200,7 @@ def test_pictures_that_wait_stall_nobody_else(tmp_path: Path) -> None:
     site = Site(days)
     # More than may wait for the disk at a time.
     for day in days[:120]:
-        site.instead[picture_url(day)] = first(1, lambda: web.Response(status=503), WHOLE)
+        site.instead[image_url(day)] = first(1, lambda: web.Response(status=503), WHOLE)
     done = site.crawl(tmp_path, "-s", "RETRY_BACKOFF=10")
     assert done.returncode == 0, done.stderr
     pictures = site.asked_of("img.timeinc.net")

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from conftest import DAYS, Handler, Site, closing, records
 
-from timecoverspider.replica.pages import cover_url, picture_url
+from timecoverspider.replica.pages import cover_url, image_url
 
 
 @pytest.mark.parametrize("latency", [0, 0.05])
@@ -29,7 +29,7 @@ def test_the_rest_is_asked_for(tmp_path: Path) -> None:
     done = site.crawl(tmp_path)
     assert done.returncode == 3
     assert sorted(site.asked_of("content.time.com")) == sorted(cover_url(day) for day in DAYS if day != DAYS[2])
-    assert picture_url(DAYS[3]) in site.asked
+    assert image_url(DAYS[3]) in site.asked
     assert len(records(tmp_path)) == 39
 
 

@@ -8,9 +8,9 @@ from aiohttp import web
 from conftest import Handler, crawl_arguments, environment, scrapy_command, serving
 from PIL import Image
 
-from timecoverspider.replica.calendar import issue_dates
-from timecoverspider.replica.pages import PICTURES
-from timecoverspider.replica.server import make_app
+from timecoverspider.replica.app import make_app
+from timecoverspider.replica.issues import issue_dates
+from timecoverspider.replica.pages import IMAGES
 
 
 def peak(folder: Path, issues: int) -> int:
@@ -21,7 +21,7 @@ def peak(folder: Path, issues: int) -> int:
 
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.host == PICTURES and request.path != "/robots.txt":
+        if request.host == IMAGES and request.path != "/robots.txt":
             return web.Response(body=small, content_type="image/jpeg")
         return await handler(request)
 

@@ -18,8 +18,8 @@ from aiohttp import web
 from conftest import DAYS, Site, environment, feed, picture, records, run_scrapy, scrapy_command, serving
 from yarl import URL
 
-from timecoverspider.replica.pages import cover_url, picture_url
-from timecoverspider.replica.pictures import draw_cover
+from timecoverspider.replica.images import draw_cover
+from timecoverspider.replica.pages import cover_url, image_url
 
 HURT = DAYS[5]
 FOREIGN = {"title": "Mad", "pubDate": "1952-10-01", "file_urls": [], "files": []}
@@ -141,7 +141,7 @@ def test_repair_fetches_just_what_is_broken(folder: Path, filled: Path, name: st
     done = repair(folder, site)
     assert done.returncode == 0, done.stderr
     pictures = name in ("missing", "cut", "altered", "undecodable")
-    assert [url for url in site.asked if "robots" not in url] == [str(URL(picture_url(HURT)))] * pictures
+    assert [url for url in site.asked if "robots" not in url] == [str(URL(image_url(HURT)))] * pictures
     assert feed(folder) == feed(filled)
     assert picture(folder, HURT).read_bytes() == draw_cover(HURT, 600)
     finding, repaired, closing = done.stdout.splitlines()
@@ -155,10 +155,10 @@ def test_repair_fetches_just_what_is_broken(folder: Path, filled: Path, name: st
 def test_what_cannot_be_repaired_stays_as_it_is(folder: Path, filled: Path) -> None:
     _altered(folder)
     altered, site = picture(folder, HURT).read_bytes(), Site(DAYS)
-    site.instead[picture_url(HURT)] = b"no picture"
+    site.instead[image_url(HURT)] = b"no picture"
     done = repair(folder, site)
     assert done.returncode == 3
-    assert f"Missing: <{cover_url(HURT)}>: its picture <{picture_url(HURT)}>: it is no picture" in done.stderr
+    assert f"Missing: <{cover_url(HURT)}>: its picture <{image_url(HURT)}>: it is no picture" in done.stderr
     assert "repaired" not in done.stdout
     assert picture(folder, HURT).read_bytes() == altered
     assert feed(folder) == feed(filled)

@@ -13,19 +13,19 @@ from scrapy.http import Response
 from scrapy.pipelines.files import FilesPipeline
 from scrapy.pipelines.media import FileException, MediaPipeline
 
-from timecoverspider.catalog import Cover, now
-from timecoverspider.dataset import Dataset
-from timecoverspider.errors import CatalogError
+from timecoverspider.dataset.catalog import Cover, now
+from timecoverspider.dataset.image_store import ImageStore
+from timecoverspider.dataset.images import InvalidImageError, StoredImage
+from timecoverspider.downloadermiddlewares.retry import retry_later
+from timecoverspider.exceptions import CatalogError
+from timecoverspider.extensions.crawl_state import Dataset
 from timecoverspider.items import MagazineCover
-from timecoverspider.keeper import Keeper
-from timecoverspider.logs import brief
-from timecoverspider.pictures import Picture, PictureError
-from timecoverspider.retries import try_again
+from timecoverspider.text import brief
 
 _AT_A_TIME = 64  # pictures that wait for the disk before no more are asked for, lest they fill the memory
 
 
-class CoverPipeline(FilesPipeline):
+class ImageStorePipeline(FilesPipeline):
     """Stores whole pictures only, and then notes the cover in the catalog.
 
     A cover without its picture goes no further; the dataset says why it is missing. Of Scrapy's pipeline it has the
@@ -35,9 +35,9 @@ class CoverPipeline(FilesPipeline):
     def __init__(self, store_uri: str, *, crawler: Crawler) -> None:
         super().__init__(store_uri, crawler=crawler)
         self._dataset = Dataset.of(crawler)
-        self._keeper = Keeper(self._dataset.folder)
+        self._image_store = ImageStore(self._dataset.folder)
         self._room = asyncio.Semaphore(_AT_A_TIME)
-        self._under_way: dict[str, asyncio.Task[tuple[Picture, str]]] = {}
+        self._under_way: dict[str, asyncio.Task[tuple[StoredImage, str]]] = {}
         # Where there was nothing, there is nothing to compare with what the archive has.
         self._may_be_here = any((self._dataset.folder / "full").glob("*"))
 
@@ -73,7 +73,7 @@ class CoverPipeline(FilesPipeline):
         """The tutorial's path, ``full/<SHA-1 of the URL>.jpg``, in which a page has no say."""
         return f"full/{hashlib.sha1(request.url.encode(), usedforsecurity=False).hexdigest()}.jpg"
 
-    async def _picture(self, request: Request, path: str, page_url: str) -> tuple[Picture, str]:
+    async def _picture(self, request: Request, path: str, page_url: str) -> tuple[StoredImage, str]:
         """The picture when it is stored, and its ETag; two covers that share one wait for the same."""
         task = self._under_way.get(path)
         if task is None:
@@ -81,7 +81,7 @@ class CoverPipeline(FilesPipeline):
             task.add_done_callback(lambda _: self._under_way.pop(path))
         return await asyncio.shield(task)
 
-    async def _fetch(self, request: Request, path: str, page_url: str) -> tuple[Picture, str]:
+    async def _fetch(self, request: Request, path: str, page_url: str) -> tuple[StoredImage, str]:
         """Ask for a picture until it is whole, or the one that is here turns out to be the current one.
 
         Raises FileException, with the last reason, when the tries are used up.
@@ -98,8 +98,8 @@ class CoverPipeline(FilesPipeline):
             try:
                 async with self._room:
                     return await self._accepted(request, response, path)
-            except PictureError as error:
-                again = try_again(response.request or request, self.crawler, "refused picture")
+            except InvalidImageError as error:
+                again = retry_later(response.request or request, self.crawler, "refused picture")
                 if again is None:
                     raise FileException(str(error)) from error
                 request = again
@@ -110,22 +110,22 @@ class CoverPipeline(FilesPipeline):
         if page_url in self._dataset.damaged or not file.exists():
             return
         try:
-            await self._keeper.look(path)
-        except (PictureError, OSError):
+            await self._image_store.inspect(path)
+        except (InvalidImageError, OSError):
             return
         request.headers["If-Modified-Since"] = formatdate(file.stat().st_mtime, usegmt=True)
         if (cover := self._dataset.catalog.find(page_url)) and cover.etag and cover.image_url == request.url:
             request.headers["If-None-Match"] = cover.etag
 
-    async def _accepted(self, request: Request, response: Response, path: str) -> tuple[Picture, str]:
+    async def _accepted(self, request: Request, response: Response, path: str) -> tuple[StoredImage, str]:
         unchanged = response.status == 304 and b"If-Modified-Since" in request.headers
         if response.status != 200 and not unchanged:
             raise FileException(f"HTTP {response.status}")
         try:
             if unchanged:
-                picture = await self._keeper.look(path)
+                picture = await self._image_store.inspect(path)
             else:
-                picture = await self._keeper.keep(path, response.body, _modified(response))
+                picture = await self._image_store.store(path, response.body, _modified(response))
         except OSError as error:
             self._dataset.give_up(f"cannot write to {self._dataset.folder}: {error.strerror}")
             raise FileException(f"it cannot be stored: {error.strerror}") from error
@@ -133,7 +133,7 @@ class CoverPipeline(FilesPipeline):
         return picture, (response.headers.get("ETag") or b"").decode("latin-1")
 
     async def close_spider(self) -> None:
-        await self._keeper.close()
+        await self._image_store.close()
 
 
 def _modified(response: Response) -> float | None:
@@ -144,7 +144,7 @@ def _modified(response: Response) -> float | None:
         return None
 
 
-def _row(item: MagazineCover, image_url: str, path: str, picture: Picture, etag: str) -> Cover:
+def _row(item: MagazineCover, image_url: str, path: str, picture: StoredImage, etag: str) -> Cover:
     cover, time = ItemAdapter(item), now()
     return Cover(
         page_url=item.page_url,

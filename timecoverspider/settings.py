@@ -8,7 +8,7 @@ COMMANDS_MODULE = "timecoverspider.commands"
 ADDONS = {
     "timecoverspider.addons.ArchiveAddon": 0,
     "timecoverspider.addons.LeanAddon": 0,
-    "timecoverspider.logs.LogAddon": 0,
+    "timecoverspider.logformatter.LogAddon": 0,
 }
 
 # Which archive requests go to: "replica", the one that the project carries, or "live".
@@ -18,23 +18,23 @@ ARCHIVE = "replica"
 FILES_STORE = str(Path(__file__).resolve().parent.parent / "output")
 CATALOG_URL = ""  # postgresql://user:password@host/name or sqlite:////path; where empty, catalog.db in FILES_STORE
 REPAIR = None  # the pages whose pictures scrapy verify --repair fetches again, in place of a crawl
-ITEM_PIPELINES = {"timecoverspider.pipelines.CoverPipeline": 1}
+ITEM_PIPELINES = {"timecoverspider.pipelines.ImageStorePipeline": 1}
 FEED_EXPORT_ENCODING = "utf-8"  # as the page has it, not as \u escapes
 FEED_STORAGES = {
-    "": "timecoverspider.feeds.AtomicFeedStorage",
-    "file": "timecoverspider.feeds.AtomicFeedStorage",
+    "": "timecoverspider.extensions.feedexport.AtomicFeedStorage",
+    "file": "timecoverspider.extensions.feedexport.AtomicFeedStorage",
 }
 
 # What is asked for.
 SPIDER_MIDDLEWARES = {
-    "timecoverspider.walk.WalkMiddleware": 100,
+    "timecoverspider.spidermiddlewares.incremental.IncrementalCrawlMiddleware": 100,
     # Each looks at everything that the spider yields, for what nobody needs here.
     "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
     "scrapy.spidermiddlewares.metacopy.MetaCopyDetectionMiddleware": None,
     "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,
 }
 METAREFRESH_ENABLED = False  # the archive's pages have none
-REQUEST_FINGERPRINTER_CLASS = "timecoverspider.middlewares.SessionlessFingerprinter"
+REQUEST_FINGERPRINTER_CLASS = "timecoverspider.utils.request.SessionlessFingerprinter"
 AUDIT_EVERY_DAYS = 30  # days after which a crawl walks through all listings again
 UNREADABLE_LIMIT = 0.5  # share of cover pages that make no sense at which a crawl ends
 
@@ -67,16 +67,16 @@ DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
     "scrapy.downloadermiddlewares.stats.DownloaderStats": None,
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
-    "timecoverspider.middlewares.ContainmentMiddleware": 50,
+    "timecoverspider.downloadermiddlewares.offsite.StrictOffsiteMiddleware": 50,
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
-    "timecoverspider.middlewares.RobotsMiddleware": 100,
+    "timecoverspider.downloadermiddlewares.robotstxt.StrictRobotsTxtMiddleware": 100,
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
-    "timecoverspider.retries.BackoffMiddleware": 550,
-    "timecoverspider.middlewares.EncodingMiddleware": 570,
+    "timecoverspider.downloadermiddlewares.retry.BackoffRetryMiddleware": 550,
+    "timecoverspider.downloadermiddlewares.encoding.EncodingMiddleware": 570,
     "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": None,
-    "timecoverspider.middlewares.PersistentRedirectMiddleware": 600,
+    "timecoverspider.downloadermiddlewares.redirect.PersistentRedirectMiddleware": 600,
     "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": None,
-    "timecoverspider.middlewares.ProxyMiddleware": 750,
+    "timecoverspider.downloadermiddlewares.archive.ArchiveMiddleware": 750,
 }
 DOWNLOAD_VERIFY_CERTIFICATES = True
 DOWNLOAD_MAXSIZE = 16 * 2**20  # bytes; a cover is 40 to 100 KB
@@ -85,8 +85,8 @@ DOWNLOAD_TIMEOUT = 30  # seconds
 # Speed. aiohttp really keeps the limits per host; Scrapy's own handler does not while DOWNLOAD_DELAY is 0.
 TWISTED_REACTOR_ENABLED = False
 DOWNLOAD_HANDLERS = {
-    "http": "timecoverspider.downloads.HTTPDownloadHandler",
-    "https": "timecoverspider.downloads.HTTPDownloadHandler",
+    "http": "timecoverspider.downloadhandlers.HTTPDownloadHandler",
+    "https": "timecoverspider.downloadhandlers.HTTPDownloadHandler",
 }
 ASYNCIO_EVENT_LOOP = "uvloop.Loop"  # a tenth less time for a whole crawl
 SCHEDULER_PRIORITY_QUEUE = "scrapy.pqueues.ScrapyPriorityQueue"  # the default one balances hosts, and here are three
@@ -95,7 +95,7 @@ CONCURRENT_ITEMS = 1  # Scrapy starts as many tasks for every response, and a pa
 
 # The screen.
 LOG_LEVEL = "INFO"
-LOG_FORMATTER = "timecoverspider.logs.CoverLogFormatter"
+LOG_FORMATTER = "timecoverspider.logformatter.QuietLogFormatter"
 LOGSTATS_INTERVAL = 15.0  # seconds between two lines of Progress where there is no terminal
 EXTENSIONS = {
     # Nobody needs a port that runs code.
@@ -103,7 +103,7 @@ EXTENSIONS = {
     "scrapy.extensions.telnet.TelnetConsole": None,
     "scrapy.extensions.logstats.LogStats": None,  # Progress counts covers, not pages
     "scrapy.extensions.feedexport.FeedExporter": None,  # DatasetExporter publishes all covers, not just the new ones
-    "timecoverspider.dataset.Dataset": 0,
-    "timecoverspider.feeds.DatasetExporter": 0,
-    "timecoverspider.extensions.Progress": 0,
+    "timecoverspider.extensions.crawl_state.Dataset": 0,
+    "timecoverspider.extensions.feedexport.DatasetExporter": 0,
+    "timecoverspider.extensions.progress.Progress": 0,
 }

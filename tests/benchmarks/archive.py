@@ -23,13 +23,13 @@ from aiohttp import ETag, web
 from PIL import Image
 
 from timecoverspider.replica import pages
-from timecoverspider.replica.calendar import issue_dates
-from timecoverspider.replica.pictures import draw_cover
-from timecoverspider.replica.server import make_app, serve
+from timecoverspider.replica.app import make_app, serve
+from timecoverspider.replica.images import draw_cover
+from timecoverspider.replica.issues import issue_dates
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-HOSTS = (pages.SEARCH, pages.CONTENT, pages.PICTURES)
+HOSTS = (pages.SEARCH, pages.CONTENT, pages.IMAGES)
 POOL = 16  # pictures: as many as never wait for a drawing, and few enough to stay in the processor's cache
 KEPT_PAGES = 20_000  # all of the archive's own 4,763 issues; a larger archive's are rendered each time
 LATE = 0.0005  # seconds by which uvloop's timers, which count milliseconds, end too late on average
@@ -90,9 +90,9 @@ class Pictures:
     """A few pictures, one of which stands at each address."""
 
     def __init__(self, days: Sequence[date], tiny: bool) -> None:
-        self._known = frozenset(pages.picture_url(day).partition(pages.PICTURES)[2] for day in days)
+        self._known = frozenset(pages.image_url(day).partition(pages.IMAGES)[2] for day in days)
         step = max(len(days) // POOL, 1)
-        drawn = [_tiny_picture()] if tiny else [draw_cover(day, pages.picture_width(day)) for day in days[::step]]
+        drawn = [_tiny_picture()] if tiny else [draw_cover(day, pages.image_width(day)) for day in days[::step]]
         self._pool = [(body, ETag(f"{crc32(body):08x}")) for body in drawn]
 
     def answer(self, request: web.Request) -> web.Response:
@@ -138,7 +138,7 @@ def benchmark_app(days: Sequence[date], tiny: bool) -> web.Application:
     meter, pictures, kept = Meter(), Pictures(days, tiny), Pages()
 
     async def content(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.host == pages.PICTURES and request.path != "/robots.txt":
+        if request.host == pages.IMAGES and request.path != "/robots.txt":
             return pictures.answer(request)
         return await kept.answer(request, handler)
 
@@ -163,7 +163,7 @@ def addresses(days: Sequence[date]) -> list[str]:
     for offset in range(0, len(days), pages.PAGE_SIZE):
         found.append(pages.listing_url(offset=offset))
         for day in days[offset : offset + pages.PAGE_SIZE]:
-            found += [pages.cover_url(day), pages.picture_url(day)]
+            found += [pages.cover_url(day), pages.image_url(day)]
     return found
 
 

@@ -5,7 +5,7 @@ A crawl takes the pipeline from here, and the pipeline runs this module as the p
 
 from io import BytesIO
 
-from timecoverspider import worker
+from timecoverspider.dataset import image_store_worker
 
 
 def _size_in_header(content: bytes) -> tuple[int, int]:
@@ -16,12 +16,12 @@ def _size_in_header(content: bytes) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    worker.picture_size = _size_in_header
-    worker.main()
+    image_store_worker.validate_image = _size_in_header
+    image_store_worker.main()
 else:
-    from timecoverspider.pipelines import CoverPipeline
+    from timecoverspider.pipelines import ImageStorePipeline
 
-    class UnverifiedPipeline(CoverPipeline):
+    class UnverifiedPipeline(ImageStorePipeline):
         """Believes what arrives."""
 
-    worker.__name__ = __name__  # by which the pipeline finds it
+    image_store_worker.__name__ = __name__  # by which the pipeline finds it

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from timecoverspider.replica.calendar import issue_dates
+from timecoverspider.replica.issues import issue_dates
 
 
 def test_issue_dates_are_the_archives_4763() -> None:

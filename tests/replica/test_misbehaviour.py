@@ -13,14 +13,14 @@ import pytest
 from conftest import PROJECT, environment, run_scrapy, scrapy_command, serving
 from PIL import Image, UnidentifiedImageError
 
-from timecoverspider.replica.calendar import issue_dates
+from timecoverspider.replica.app import make_app
 from timecoverspider.replica.faults import FAULTS, Faults, Rule
-from timecoverspider.replica.pages import cover_page, cover_url, listing_url, picture_url
-from timecoverspider.replica.pictures import draw_cover
-from timecoverspider.replica.server import make_app
+from timecoverspider.replica.images import draw_cover
+from timecoverspider.replica.issues import issue_dates
+from timecoverspider.replica.pages import cover_page, cover_url, image_url, listing_url
 
 DAYS = issue_dates(20)
-COVER, PICTURE, LISTING = cover_url(DAYS[3]), picture_url(DAYS[3]), listing_url()
+COVER, PICTURE, LISTING = cover_url(DAYS[3]), image_url(DAYS[3]), listing_url()
 PAGE, DRAWN = cover_page(DAYS[3]), draw_cover(DAYS[3], 600)
 
 

@@ -5,8 +5,8 @@ from io import BytesIO
 import pytest
 from PIL import Image, ImageStat
 
-from timecoverspider.replica.calendar import issue_dates
-from timecoverspider.replica.pictures import draw_cover
+from timecoverspider.replica.images import draw_cover
+from timecoverspider.replica.issues import issue_dates
 
 DECADES = range(1930, 2020, 10)
 

@@ -14,9 +14,9 @@ from conftest import PROJECT, environment, run_scrapy, scrapy_command, serving
 from parsel import Selector
 from PIL import Image
 
-from timecoverspider.replica.calendar import issue_dates
-from timecoverspider.replica.pages import cover_url, listing_url, picture_url
-from timecoverspider.replica.server import make_app
+from timecoverspider.replica.app import make_app
+from timecoverspider.replica.issues import issue_dates
+from timecoverspider.replica.pages import cover_url, image_url, listing_url
 
 INDEX = "http://search.time.com/results.html?N=46&Ns=p_date_range|1"
 COVER = "http://content.time.com/time/covers/0,16641,20140310,00.html"
@@ -91,10 +91,10 @@ def test_cover_page_is_marked_up_as_the_archives(connection: http.client.HTTPCon
 
 def test_pictures_have_the_size_that_their_address_says(connection: http.client.HTTPConnection) -> None:
     for day, size in ((date(2011, 12, 26), (400, 527)), (date(2012, 1, 9), (600, 790))):
-        answer = Answer(connection, picture_url(day))
+        answer = Answer(connection, image_url(day))
         assert answer.headers["Content-Type"] == "image/jpeg"
         assert Image.open(BytesIO(answer.body)).size == size
-    assert Answer(connection, picture_url(date(2012, 1, 9)).replace("_600", "_400")).status == 404
+    assert Answer(connection, image_url(date(2012, 1, 9)).replace("_600", "_400")).status == 404
 
 
 @pytest.mark.parametrize(

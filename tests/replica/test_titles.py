@@ -3,7 +3,7 @@ from datetime import date
 
 import pytest
 
-from timecoverspider.replica.calendar import issue_dates
+from timecoverspider.replica.issues import issue_dates
 from timecoverspider.replica.titles import issue_title
 
 

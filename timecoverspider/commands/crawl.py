@@ -24,8 +24,8 @@ def _refuse(reason: str) -> NoReturn:
 def run_crawl(process: CrawlerProcessBase, crawler: Crawler, **arguments: str) -> int:
     """Run a crawl of the data set to its end, and give its exit status."""
     # Imported late, for they take long: --help and wrong usage need none of them.
-    from timecoverspider.dataset import Dataset  # noqa: PLC0415
-    from timecoverspider.errors import DatasetError  # noqa: PLC0415
+    from timecoverspider.exceptions import DatasetError  # noqa: PLC0415
+    from timecoverspider.extensions.crawl_state import Dataset  # noqa: PLC0415
 
     crawl = asyncio.ensure_future(process.crawl(crawler, **arguments))
     gc.freeze()  # modules stay

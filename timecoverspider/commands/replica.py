@@ -23,9 +23,9 @@ _EXAMPLE = '{"seed": 7, "rules": [{"fault": "status", "url": "/covers/2014/", "s
 
 
 async def _serve(issues: int | None, latency: float, port: int, faults: Path | None) -> None:
-    from timecoverspider.replica.calendar import issue_dates  # noqa: PLC0415 (Scrapy imports all commands for each)
+    from timecoverspider.replica.app import make_app, serve  # noqa: PLC0415
     from timecoverspider.replica.faults import Faults  # noqa: PLC0415
-    from timecoverspider.replica.server import make_app, serve  # noqa: PLC0415
+    from timecoverspider.replica.issues import issue_dates  # noqa: PLC0415 (Scrapy imports all commands for each)
 
     days = issue_dates(issues)
     app = make_app(days, latency, Faults.load(faults) if faults else None)

@@ -14,10 +14,10 @@ from scrapy.exceptions import UsageError
 from scrapy.settings import BaseSettings
 
 from timecoverspider.commands.crawl import run_crawl
-from timecoverspider.logs import one_line
+from timecoverspider.text import one_line
 
 if TYPE_CHECKING:
-    from timecoverspider.verification import Finding
+    from timecoverspider.dataset.verification import Finding
 
 _FEED = "output.json"
 _FORMATS = {".json": "json", ".jsonl": "jsonlines", ".jl": "jsonlines"}
@@ -62,7 +62,7 @@ class Command(ScrapyCommand):
         self._feed = feed if args or feed.exists() else None
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        from timecoverspider.errors import DatasetError  # noqa: PLC0415 (these take long, and --help needs none)
+        from timecoverspider.exceptions import DatasetError  # noqa: PLC0415 (these take long, and --help needs none)
 
         try:
             self.exitcode = self._run(opts)
@@ -96,10 +96,10 @@ class Command(ScrapyCommand):
         """The number of covers, and what is wrong. Raises DatasetError."""
         from tqdm import tqdm  # noqa: PLC0415
 
-        from timecoverspider.catalog import Catalog  # noqa: PLC0415
-        from timecoverspider.errors import DatasetError  # noqa: PLC0415
-        from timecoverspider.folder import check_unlocked  # noqa: PLC0415
-        from timecoverspider.verification import verify  # noqa: PLC0415
+        from timecoverspider.dataset.catalog import Catalog  # noqa: PLC0415
+        from timecoverspider.dataset.lock import check_unlocked  # noqa: PLC0415
+        from timecoverspider.dataset.verification import verify  # noqa: PLC0415
+        from timecoverspider.exceptions import DatasetError  # noqa: PLC0415
 
         check_unlocked(self._folder)
         file = self._folder / "catalog.db"
@@ -112,8 +112,8 @@ class Command(ScrapyCommand):
 
     def _repair(self, findings: list["Finding"]) -> None:
         """Move away what is unknown, fetch what is broken again, and write the feed."""
-        from timecoverspider.folder import lock  # noqa: PLC0415
-        from timecoverspider.verification import UNKNOWN  # noqa: PLC0415
+        from timecoverspider.dataset.lock import lock  # noqa: PLC0415
+        from timecoverspider.dataset.verification import UNKNOWN  # noqa: PLC0415
 
         assert self.crawler_process is not None  # noqa: S101 (set by scrapy.cmdline)
         locked = lock(self._folder)

@@ -6,7 +6,7 @@ from html import escape
 
 from timecoverspider.replica.titles import issue_title
 
-SEARCH, CONTENT, PICTURES = "search.time.com", "content.time.com", "img.timeinc.net"
+SEARCH, CONTENT, IMAGES = "search.time.com", "content.time.com", "img.timeinc.net"
 PAGE_SIZE = 15  # covers a listing page
 ROBOTS_TXT = "User-agent: *\nDisallow: /time/subscriber/\nDisallow: /search/advanced.html\n"
 
@@ -34,15 +34,15 @@ def cover_url(day: date) -> str:
     return f"http://{CONTENT}/time/covers/0,16641,{_digits(day)},00.html"
 
 
-def picture_width(day: date) -> int:
+def image_width(day: date) -> int:
     """The width in pixels, 400 or 600, of the picture that the archive has of an issue."""
     return 600 if day >= _FIRST_LARGE_PICTURE else 400
 
 
-def picture_url(day: date) -> str:
+def image_url(day: date) -> str:
     """The address of an issue's picture."""
     year, month_day = _digits(day)[:4], _digits(day)[2:]
-    return f"http://{PICTURES}/time/magazine/archive/covers/{year}/1101{month_day}_{picture_width(day)}.jpg"
+    return f"http://{IMAGES}/time/magazine/archive/covers/{year}/1101{month_day}_{image_width(day)}.jpg"
 
 
 def listing_url(edition: str = US_EDITION, offset: int = 0, between: tuple[date, date] | None = None) -> str:
@@ -127,7 +127,7 @@ def cover_page(day: date) -> str:
         f"TIME Magazine Cover: {title.strip()}",
         [
             '<article class="art-cover-photo">',
-            f'<figure><a href="#"><img src="{picture_url(day)}" alt="{escape(title.strip())}"></a></figure>',
+            f'<figure><a href="#"><img src="{image_url(day)}" alt="{escape(title.strip())}"></a></figure>',
             "</article>",
             '<aside class="content-main-aside">',
             f"<h1>{escape(title, quote=False)}<time>{_MONTHS[day.month - 1]} {day.day}, {year}</time></h1>",

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from io import BytesIO
 
 
-class PictureError(ValueError):
-    """What arrived is not a whole picture, and perhaps is next time. Raised by picture_size."""
+class InvalidImageError(ValueError):
+    """What arrived is not a whole picture, and perhaps is next time. Raised by validate_image."""
 
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
@@ -14,7 +14,7 @@ MAX_PIXELS = 50_000_000  # of all frames together; the archive's covers have hal
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class StoredImage:
     """What a whole picture is like."""
 
     checksum: str  # MD5
@@ -23,10 +23,10 @@ class Picture:
     bytes: int
 
 
-def picture_size(content: bytes) -> tuple[int, int]:
+def validate_image(content: bytes) -> tuple[int, int]:
     """The width and height in pixels of a picture, all of which is decoded.
 
-    Raises PictureError, with the reason, where it is no picture in one of FORMATS, is not whole, or says that it
+    Raises InvalidImageError, with the reason, where it is no picture in one of FORMATS, is not whole, or says that it
     has more than MAX_PIXELS, in which case nothing of it is decoded.
     """
     from PIL import Image, ImageSequence, UnidentifiedImageError  # noqa: PLC0415 (a crawl that finds nothing needs none)
@@ -34,7 +34,7 @@ def picture_size(content: bytes) -> tuple[int, int]:
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow warns of more than this, and refuses twice as many
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     if not content:
-        raise PictureError("it is empty")
+        raise InvalidImageError("it is empty")
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as picture:
             width, height = picture.size
@@ -47,13 +47,13 @@ def picture_size(content: bytes) -> tuple[int, int]:
                 _check(pixels)
                 frame.load()
     except UnidentifiedImageError as error:
-        raise PictureError(f"it is no picture in a format of {', '.join(FORMATS)}") from error
+        raise InvalidImageError(f"it is no picture in a format of {', '.join(FORMATS)}") from error
     except Image.DecompressionBombError as error:
         raise _too_large() from error
-    except PictureError:
+    except InvalidImageError:
         raise
     except Exception as error:  # Pillow lets through whatever its decoders raise
-        raise PictureError(f"it is not a whole picture: {error}") from error
+        raise InvalidImageError(f"it is not a whole picture: {error}") from error
     return width, height
 
 
@@ -62,5 +62,5 @@ def _check(pixels: int) -> None:
         raise _too_large()
 
 
-def _too_large() -> PictureError:
-    return PictureError(f"it says that it has more than {MAX_PIXELS:,} pixels")
+def _too_large() -> InvalidImageError:
+    return InvalidImageError(f"it says that it has more than {MAX_PIXELS:,} pixels")

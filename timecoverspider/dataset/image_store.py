@@ -13,12 +13,12 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
-from timecoverspider import worker
-from timecoverspider.pictures import Picture, PictureError
-from timecoverspider.worker import HEADER
+from timecoverspider.dataset import image_store_worker
+from timecoverspider.dataset.image_store_worker import HEADER
+from timecoverspider.dataset.images import InvalidImageError, StoredImage
 
 
-class Keeper:
+class ImageStore:
     """Has pictures verified and stored. The process starts with the first one.
 
     It is killed when it does not answer for as many seconds as *patience*, as where the disk hangs.
@@ -27,22 +27,22 @@ class Keeper:
     def __init__(self, folder: Path, patience: float = 120) -> None:
         self._folder, self._patience = folder, patience
         self._numbers = count()
-        self._awaited: dict[int, asyncio.Future[Picture]] = {}
+        self._awaited: dict[int, asyncio.Future[StoredImage]] = {}
         self._started: asyncio.Future[Process] | None = None
 
-    async def keep(self, path: str, content: bytes, modified: float | None = None) -> Picture:
+    async def store(self, path: str, content: bytes, modified: float | None = None) -> StoredImage:
         """Store a picture under *path* in the folder; on return it is on disk.
 
-        *modified*, in seconds since 1970, becomes its file's time. Raises PictureError where it is not a whole
+        *modified*, in seconds since 1970, becomes its file's time. Raises InvalidImageError where it is not a whole
         picture, and OSError where it cannot be stored; what was there before stays.
         """
         return await self._ask(True, path, content, modified)
 
-    async def look(self, path: str) -> Picture:
-        """Decode the picture that is stored under *path*. Raises PictureError or OSError."""
+    async def inspect(self, path: str) -> StoredImage:
+        """Decode the picture that is stored under *path*. Raises InvalidImageError or OSError."""
         return await self._ask(False, path)
 
-    async def _ask(self, store: bool, path: str, content: bytes = b"", modified: float | None = None) -> Picture:
+    async def _ask(self, store: bool, path: str, content: bytes = b"", modified: float | None = None) -> StoredImage:
         if self._started is None:
             self._started = asyncio.ensure_future(self._start())
         process: Process = await asyncio.shield(self._started)
@@ -54,16 +54,16 @@ class Keeper:
         process.stdin.writelines((HEADER.pack(number, store, modified or 0, len(name), len(content)), name, content))
         try:
             async with asyncio.timeout(self._patience):
-                picture: Picture = await answer
+                picture: StoredImage = await answer
         except TimeoutError as error:
             _kill(process)
             raise OSError(0, f"the process that stores pictures has not answered for {self._patience:g} s") from error
         return picture
 
     async def _start(self) -> Process:
-        root = str(Path(__file__).resolve().parent.parent)
+        root = str(Path(__file__).resolve().parent.parent.parent)
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", worker.__name__, str(self._folder)),
+            *(sys.executable, "-P", "-m", image_store_worker.__name__, str(self._folder)),
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))},
             stdin=PIPE,
             stdout=PIPE,
@@ -81,9 +81,9 @@ class Keeper:
                 if answer.done():  # who asked has not waited
                     continue
                 if outcome == "kept":
-                    answer.set_result(Picture(**value))
+                    answer.set_result(StoredImage(**value))
                 else:
-                    answer.set_exception(PictureError(value) if outcome == "refused" else OSError(*value))
+                    answer.set_exception(InvalidImageError(value) if outcome == "refused" else OSError(*value))
         finally:
             _kill(process)
             for answer in self._awaited.values():

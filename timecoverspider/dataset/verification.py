@@ -12,9 +12,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from timecoverspider.catalog import Catalog, Cover
-from timecoverspider.feeds import record
-from timecoverspider.pictures import PictureError, picture_size
+from timecoverspider.dataset.catalog import Catalog, Cover
+from timecoverspider.dataset.images import InvalidImageError, validate_image
+from timecoverspider.extensions.feedexport import record
 
 UNKNOWN = "unknown"  # what is found of a file that no cover has
 _AT_A_TIME = 1000  # covers that are handed to the threads
@@ -65,8 +65,8 @@ def _check_picture(folder: Path, cover: Cover) -> Finding | None:
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != cover.checksum:
         return found("altered", f"its MD5 is not {cover.checksum}")
     try:
-        picture_size(content)
-    except PictureError as error:
+        validate_image(content)
+    except InvalidImageError as error:
         return found("undecodable", str(error))
     return None
 

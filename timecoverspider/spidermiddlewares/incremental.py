@@ -11,17 +11,17 @@ from scrapy.http import Request, Response, TextResponse
 from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
-from timecoverspider.dataset import Dataset
+from timecoverspider.dataset.invalid_pages import InvalidPages
+from timecoverspider.downloadermiddlewares.retry import retry_later
+from timecoverspider.extensions.crawl_state import Dataset
 from timecoverspider.items import MagazineCover
-from timecoverspider.logs import brief
-from timecoverspider.middlewares import without_session
-from timecoverspider.rejected import RejectedPages
-from timecoverspider.retries import try_again
+from timecoverspider.text import brief
+from timecoverspider.urls import without_session
 
 _AHEAD = 500  # covers that wait their turn before the walk waits: those of a large archive would fill the memory
 
 
-class WalkMiddleware:
+class IncrementalCrawlMiddleware:
     """Keeps the walk to what is not here yet, and notices where it does not get through.
 
     Covers that are here are not asked for again. A listing that holds nothing new ends the walk where
@@ -32,7 +32,7 @@ class WalkMiddleware:
         self._crawler = crawler
         self._dataset = dataset = Dataset.of(crawler)
         self._unreadable_limit = crawler.settings.getfloat("UNREADABLE_LIMIT")
-        self._rejected = RejectedPages(dataset.folder / "rejected")
+        self._rejected = InvalidPages(dataset.folder / "rejected")
         self._asked: set[str] = set()  # cover pages
         self._read = 0
         self._misread = 0  # cover pages that made no sense, however often they were asked for
@@ -131,7 +131,7 @@ class WalkMiddleware:
 
     def _refuse(self, response: Response, reason: str) -> list[Request]:
         """Ask for a page again that makes no sense, or give it up where that has been tried enough."""
-        again = response.request and try_again(response.request, self._crawler, "refused page")
+        again = response.request and retry_later(response.request, self._crawler, "refused page")
         if again is None or self._dataset.ending.is_set():
             self._reject(response, reason)
             return []

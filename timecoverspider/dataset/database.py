@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from timecoverspider.errors import CatalogError
+from timecoverspider.exceptions import CatalogError
 
 Row = tuple[Any, ...]
 
@@ -20,12 +20,12 @@ class Transaction:
     def __init__(self, database: "Database", cursor: Any) -> None:
         self._database, self._cursor = database, cursor
 
-    def run(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """Run a statement, and give its rows."""
         self._cursor.execute(self._database.spell(sql), values)
         return list(self._cursor) if self._cursor.description else []
 
-    def run_for_each(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run a statement with the values of each row."""
         self._cursor.executemany(self._database.spell(sql), rows)
 

@@ -16,9 +16,9 @@ from scrapy import Spider, signals
 from scrapy.crawler import Crawler
 from scrapy.extensions.feedexport import FeedExporter, FileFeedStorage
 
-from timecoverspider.catalog import Cover
-from timecoverspider.dataset import Dataset
-from timecoverspider.errors import CatalogError, FeedError
+from timecoverspider.dataset.catalog import Cover
+from timecoverspider.exceptions import CatalogError, FeedError
+from timecoverspider.extensions.crawl_state import Dataset
 from timecoverspider.items import MagazineCover
 
 logger = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from timecoverspider.databases import Database, SQLite
-from timecoverspider.errors import DatasetError
+from timecoverspider.dataset.database import Database, SQLite
+from timecoverspider.exceptions import DatasetError
 
 SCHEMA_VERSION = 1
 COMPLETE = "complete"
@@ -98,9 +98,9 @@ class Catalog:
 
     def _prepare(self, create: bool) -> None:
         with self._database.transaction(write=create) as transaction:
-            tables = {name for (name,) in transaction.run(self._database.tables)}
+            tables = {name for (name,) in transaction.execute(self._database.tables)}
             if "timecoverspider" in tables:
-                [(version,)] = transaction.run("SELECT max(schema_version) FROM timecoverspider")
+                [(version,)] = transaction.execute("SELECT max(schema_version) FROM timecoverspider")
                 if version != SCHEMA_VERSION:
                     raise DatasetError(
                         f"the catalog {self._database.name} has schema version {version}, and this program "
@@ -110,8 +110,8 @@ class Catalog:
             if not create or tables & set(_TABLES) or (tables and not self._database.shared):
                 raise DatasetError(f"{self._database.name} is not a catalog of timecoverspider")
             for table in _TABLES.values():
-                transaction.run(table)
-            transaction.run("INSERT INTO timecoverspider (schema_version) VALUES (?)", [SCHEMA_VERSION])
+                transaction.execute(table)
+            transaction.execute("INSERT INTO timecoverspider (schema_version) VALUES (?)", [SCHEMA_VERSION])
 
     def close(self) -> None:
         """Let go of the database."""
@@ -125,24 +125,24 @@ class Catalog:
     def count(self) -> int:
         """The number of covers."""
         with self._database.transaction() as transaction:
-            [(number,)] = transaction.run("SELECT count(*) FROM covers")
+            [(number,)] = transaction.execute("SELECT count(*) FROM covers")
         return int(number)
 
     def find(self, page_url: str) -> Cover | None:
         """The cover of a page, or None where it is not here."""
         with self._database.transaction() as transaction:
-            rows = transaction.run(f"{_SELECT} WHERE page_url = ?", [page_url])
+            rows = transaction.execute(f"{_SELECT} WHERE page_url = ?", [page_url])
         return Cover._make(rows[0]) if rows else None
 
     def save(self, covers: Iterable[Cover]) -> None:
         """Write covers in one transaction, in place of earlier rows, but for when those were first seen."""
         with self._database.transaction(write=True) as transaction:
-            transaction.run_for_each(_SAVE, covers)
+            transaction.executemany(_SAVE, covers)
 
     def begin_crawl(self, archive: str) -> int:
         """Note that a crawl starts, and give the number of its row."""
         with self._database.transaction(write=True) as transaction:
-            [(number,)] = transaction.run(
+            [(number,)] = transaction.execute(
                 "INSERT INTO crawls (archive, started) VALUES (?, ?) RETURNING id", [archive, now()]
             )
         return int(number)
@@ -152,7 +152,7 @@ class Catalog:
     ) -> None:
         """Note how a crawl ended."""
         with self._database.transaction(write=True) as transaction:
-            transaction.run(
+            transaction.execute(
                 "UPDATE crawls SET ended = ?, outcome = ?, whole_walk = ?, known = ?, new = ?, failed = ?, "
                 "requests = ? WHERE id = ?",
                 [now(), outcome, whole_walk, known, new, failed, requests, number],
@@ -161,12 +161,14 @@ class Catalog:
     def last_crawl_was_complete(self) -> bool:
         """Whether the latest crawl found the data set complete when it ended."""
         with self._database.transaction() as transaction:
-            return transaction.run("SELECT outcome FROM crawls ORDER BY id DESC LIMIT 1") == [(COMPLETE,)]
+            return transaction.execute("SELECT outcome FROM crawls ORDER BY id DESC LIMIT 1") == [(COMPLETE,)]
 
     def last_whole_walk(self) -> datetime | None:
         """When the latest complete crawl that went through all listings ended."""
         with self._database.transaction() as transaction:
-            [(ended,)] = transaction.run("SELECT max(ended) FROM crawls WHERE outcome = ? AND whole_walk", [COMPLETE])
+            [(ended,)] = transaction.execute(
+                "SELECT max(ended) FROM crawls WHERE outcome = ? AND whole_walk", [COMPLETE]
+            )
         return datetime.fromisoformat(ended) if ended else None
 
 
@@ -183,7 +185,7 @@ def _database(place: str | Path, *, create: bool) -> Database:
             "sqlite:///relative/path, or empty"
         )
     try:
-        from timecoverspider.postgresql import PostgreSQL  # noqa: PLC0415 (not everybody has psycopg, nor needs it)
+        from timecoverspider.dataset.postgresql import PostgreSQL  # noqa: PLC0415 (not everybody has psycopg, nor needs it)
     except ImportError as error:
         raise DatasetError('CATALOG_URL needs psycopg: pip install "psycopg[binary]"') from error
     return PostgreSQL(f"postgresql://{rest}")

@@ -8,7 +8,7 @@ from scrapy.http import Response
 KEPT = 20  # pages in the folder, the newest
 
 
-class RejectedPages:
+class InvalidPages:
     """The folder of pages that could not be read: the latest 20, at most 20 from one crawl."""
 
     def __init__(self, folder: Path) -> None:

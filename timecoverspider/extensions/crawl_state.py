@@ -16,13 +16,13 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 from twisted.python.failure import Failure
 
-from timecoverspider.catalog import COMPLETE, Catalog, Cover
-from timecoverspider.databases import set_aside_if_corrupt
-from timecoverspider.errors import CatalogError, DatasetError
-from timecoverspider.folder import claim, lock
+from timecoverspider.dataset.catalog import COMPLETE, Catalog, Cover
+from timecoverspider.dataset.database import set_aside_if_corrupt
+from timecoverspider.dataset.files import clear_incoming
+from timecoverspider.dataset.lock import claim, lock
+from timecoverspider.exceptions import CatalogError, DatasetError
 from timecoverspider.items import MagazineCover
-from timecoverspider.logs import one_line
-from timecoverspider.stores import clear_incoming
+from timecoverspider.text import one_line
 
 logger = logging.getLogger(__name__)
 

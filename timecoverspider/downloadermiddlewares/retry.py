@@ -2,8 +2,6 @@
 
 import asyncio
 import random
-from email.utils import parsedate_to_datetime
-from time import time
 from typing import Self
 
 from scrapy import signals
@@ -12,30 +10,13 @@ from scrapy.downloadermiddlewares.retry import RetryMiddleware, get_retry_reques
 from scrapy.exceptions import DontCloseSpider, IgnoreRequest
 from scrapy.http import Request, Response
 
-from timecoverspider.dataset import Dataset
+from timecoverspider.backoff import LONGEST, retry_after
+from timecoverspider.extensions.crawl_state import Dataset
 
 _WAIT = "retry_wait"
-_LONGEST = 60.0  # seconds; what a Retry-After may ask for at the most
 
 
-def retry_after(value: str | None) -> float:
-    """The seconds from now that a Retry-After header asks for (RFC 9110, 10.2.3), at most 60; 0 where it says nothing.
-
-    >>> retry_after("120"), retry_after("soon"), retry_after(None), retry_after("Fri, 31 Dec 1999 23:59:59 GMT")
-    (60.0, 0.0, 0.0, 0.0)
-    """
-    try:
-        seconds = float(value or 0) if (value or "0").strip().isdecimal() else _until(value or "")
-    except (ValueError, OverflowError):
-        return 0.0
-    return min(max(seconds, 0.0), _LONGEST)
-
-
-def _until(date: str) -> float:
-    return parsedate_to_datetime(date).timestamp() - time()
-
-
-def try_again(request: Request, crawler: Crawler, reason: str) -> Request | None:
+def retry_later(request: Request, crawler: Crawler, reason: str) -> Request | None:
     """The request once more, to be sent after a while, or None where RETRY_TIMES are used up.
 
     It goes before new ones, so that it shows soon whether a page has changed for good.
@@ -48,11 +29,11 @@ def try_again(request: Request, crawler: Crawler, reason: str) -> Request | None
 def _later(again: Request, crawler: Crawler, at_least: float = 0.0) -> Request:
     """Twice as long after each failure, from RETRY_BACKOFF seconds on, half more or less by chance."""
     backoff = crawler.settings.getfloat("RETRY_BACKOFF") * 2.0 ** (again.meta["retry_times"] - 1)
-    again.meta[_WAIT] = max(at_least, min(backoff, _LONGEST) * random.uniform(0.5, 1.5))  # noqa: S311
+    again.meta[_WAIT] = max(at_least, min(backoff, LONGEST) * random.uniform(0.5, 1.5))  # noqa: S311
     return again
 
 
-class BackoffMiddleware(RetryMiddleware):
+class BackoffRetryMiddleware(RetryMiddleware):
     """Scrapy's retries, each after a while in which other requests go on."""
 
     _waiting = 0

@@ -19,7 +19,8 @@ from scrapy.logformatter import LogFormatter, LogFormatterResult
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
-from timecoverspider.errors import FeedError
+from timecoverspider.exceptions import FeedError
+from timecoverspider.text import brief
 
 # What Scrapy lists when it starts and ends.
 _CHATTER = (
@@ -43,21 +44,6 @@ _CAUSE_KNOWN = (
     ResponseDataLossError,
     UnsupportedURLSchemeError,
 )
-
-
-def one_line(text: str) -> str:
-    r"""The text with all that could end a line or steer a terminal as an escape.
-
-    >>> print(one_line("Mar.\n10 \x1b[2J"))
-    Mar.\n10 \x1b[2J
-    """
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
-
-
-def brief(what: BaseException | str | None) -> str:
-    """What an error says, or its name where it says nothing, in 200 signs: it may quote what a server sent."""
-    text = str(what) or type(what).__name__
-    return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
@@ -88,7 +74,7 @@ class LogAddon:
                 logging.getLogger(f"scrapy.{name}").addFilter(_is_error)
 
 
-class CoverLogFormatter(LogFormatter):
+class QuietLogFormatter(LogFormatter):
     """Scrapy's messages, without those that would only be made to be thrown away."""
 
     def __init__(self, verbose: bool) -> None:

@@ -12,9 +12,9 @@ import PIL
 from aiohttp import ETag, web
 
 from timecoverspider.replica import pages
-from timecoverspider.replica.calendar import issue_dates
 from timecoverspider.replica.faults import Faults
-from timecoverspider.replica.pictures import draw_cover
+from timecoverspider.replica.images import draw_cover
+from timecoverspider.replica.issues import issue_dates
 
 _COVER = re.compile(r"/time/covers/0,16641,(\d{4})(\d\d)(\d\d),00\.html", re.ASCII)
 _PICTURE = re.compile(r"/time/magazine/archive/covers/(\d{4})/1101\d\d(\d\d)(\d\d)_\d00\.jpg", re.ASCII)
@@ -44,16 +44,16 @@ class _Archive:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         match request.host.partition(":")[0].lower():
-            case pages.SEARCH | pages.CONTENT | pages.PICTURES if request.path == "/robots.txt":
+            case pages.SEARCH | pages.CONTENT | pages.IMAGES if request.path == "/robots.txt":
                 return web.Response(text=pages.ROBOTS_TXT)
             case pages.SEARCH:
                 return self._listing(request)
             case pages.CONTENT:
                 day = self._issue(_COVER, request.path)
                 return _page(request, pages.cover_page(day), day)
-            case pages.PICTURES:
+            case pages.IMAGES:
                 return await self._picture(request)
-        hosts = f"{pages.SEARCH}, {pages.CONTENT} and {pages.PICTURES}"
+        hosts = f"{pages.SEARCH}, {pages.CONTENT} and {pages.IMAGES}"
         raise web.HTTPNotFound(text=_HELP.format(hosts=hosts, address=request.host))
 
     def _listing(self, request: web.Request) -> web.Response:
@@ -82,13 +82,13 @@ class _Archive:
 
     async def _picture(self, request: web.Request) -> web.Response:
         day = self._issue(_PICTURE, request.path)
-        if not pages.picture_url(day).endswith(request.path):
+        if not pages.image_url(day).endswith(request.path):
             raise web.HTTPNotFound  # the archive has each picture in one size
         # The bytes follow from the address and from the program that draws and compresses them.
         etag = _digest(f"{request.path} {PIL.__version__}".encode())
         if not_modified := _not_modified(request, etag, day):
             return not_modified
-        picture = draw_cover(day, pages.picture_width(day))
+        picture = draw_cover(day, pages.image_width(day))
         return _validated(web.Response(body=picture, content_type="image/jpeg"), etag, day)
 
 

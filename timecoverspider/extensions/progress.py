@@ -14,7 +14,7 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 from scrapy.utils.asyncio import create_looping_call
 
-from timecoverspider.dataset import Dataset
+from timecoverspider.extensions.crawl_state import Dataset
 
 if TYPE_CHECKING:
     from tqdm import tqdm

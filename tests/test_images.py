@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from timecoverspider.pictures import PictureError, picture_size
-from timecoverspider.replica.pictures import draw_cover
+from timecoverspider.dataset.images import InvalidImageError, validate_image
+from timecoverspider.replica.images import draw_cover
 
 COVER = draw_cover(date(2014, 3, 10), 600)
 
@@ -33,31 +33,31 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP"])
 def test_picture_size_of_whole_pictures(form: str) -> None:
-    assert picture_size(saved(form)) == (40, 30)
+    assert validate_image(saved(form)) == (40, 30)
 
 
 @pytest.mark.parametrize("form", ["BMP", "TIFF", "ICO", "PPM"])
 def test_other_formats_are_refused(form: str) -> None:
-    with pytest.raises(PictureError, match="no picture in a format"):
-        picture_size(saved(form))
+    with pytest.raises(InvalidImageError, match="no picture in a format"):
+        validate_image(saved(form))
 
 
 def test_nothing_is_refused() -> None:
-    with pytest.raises(PictureError, match="empty"):
-        picture_size(b"")
+    with pytest.raises(InvalidImageError, match="empty"):
+        validate_image(b"")
 
 
 def test_a_bomb_is_refused_from_its_header() -> None:
-    with pytest.raises(PictureError, match="more than 50,000,000 pixels"):
-        picture_size(bomb(50_000, 50_000))
+    with pytest.raises(InvalidImageError, match="more than 50,000,000 pixels"):
+        validate_image(bomb(50_000, 50_000))
 
 
 def test_a_film_is_a_bomb_too() -> None:
     frames = [Image.new("P", (1000, 1000), number % 200) for number in range(60)]
     file = BytesIO()
     frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
-    with pytest.raises(PictureError, match="more than 50,000,000 pixels"):
-        picture_size(file.getvalue())
+    with pytest.raises(InvalidImageError, match="more than 50,000,000 pixels"):
+        validate_image(file.getvalue())
 
 
 def _frame(width: int, height: int) -> bytes:
@@ -68,16 +68,16 @@ def _frame(width: int, height: int) -> bytes:
 def test_a_frame_that_is_larger_than_the_picture_is_a_bomb_too() -> None:
     begin = b"GIF89a" + struct.pack("<HH", 1, 1) + b"\x80\0\0\0\0\0\xff\xff\xff"
     before = getrusage(RUSAGE_SELF).ru_maxrss
-    with pytest.raises(PictureError, match="more than 50,000,000 pixels"):
-        picture_size(begin + _frame(1, 1) + _frame(40_000, 40_000) + b"\x3b")
+    with pytest.raises(InvalidImageError, match="more than 50,000,000 pixels"):
+        validate_image(begin + _frame(1, 1) + _frame(40_000, 40_000) + b"\x3b")
     assert getrusage(RUSAGE_SELF).ru_maxrss - before < 300_000  # KB; it would have 1.6 billion pixels
 
 
 @settings(deadline=None)
 @given(st.integers(0, len(COVER) - 1))
 def test_a_picture_cut_anywhere_is_refused(length: int) -> None:
-    with pytest.raises(PictureError):
-        picture_size(COVER[:length])
+    with pytest.raises(InvalidImageError):
+        validate_image(COVER[:length])
 
 
 @settings(deadline=None)
@@ -86,8 +86,8 @@ def test_a_flipped_byte_is_refused_or_decodes_to_the_end(place: int, flip: int) 
     content = bytearray(COVER)
     content[place] ^= flip
     try:
-        size = picture_size(bytes(content))
-    except PictureError:
+        size = validate_image(bytes(content))
+    except InvalidImageError:
         return
     with Image.open(BytesIO(content)) as picture:
         picture.load()
@@ -96,5 +96,5 @@ def test_a_flipped_byte_is_refused_or_decodes_to_the_end(place: int, flip: int) 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_picture_or_refused(content: bytes) -> None:
-    with pytest.raises(PictureError):
-        picture_size(content)
+    with pytest.raises(InvalidImageError):
+        validate_image(content)

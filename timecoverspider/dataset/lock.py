@@ -5,8 +5,8 @@ import fcntl
 import os
 from pathlib import Path
 
-from timecoverspider.catalog import now
-from timecoverspider.errors import DatasetError, LockedError
+from timecoverspider.dataset.catalog import now
+from timecoverspider.exceptions import DatasetError, LockedError
 
 
 def lock(folder: Path) -> int:

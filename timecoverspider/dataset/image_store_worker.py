@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from timecoverspider.pictures import Picture, PictureError, picture_size
-from timecoverspider.stores import write_whole
+from timecoverspider.dataset.files import write_atomically
+from timecoverspider.dataset.images import InvalidImageError, StoredImage, validate_image
 
 HEADER = struct.Struct("<Q?dII")  # number, whether to store, time of modification, lengths of path and of content
 _THREADS = 4  # as many pictures are flushed to disk at a time
@@ -47,12 +47,12 @@ def _handle(folder: Path, request: _Request, answers: int) -> None:
     outcome: tuple[str, Any]
     try:
         content = request.content if request.store else (folder / request.path).read_bytes()
-        width, height = picture_size(content)
+        width, height = validate_image(content)
         if request.store:
-            write_whole(folder, request.path, content, request.modified or None)
+            write_atomically(folder, request.path, content, request.modified or None)
         checksum = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        outcome = "kept", asdict(Picture(checksum, width, height, len(content)))
-    except PictureError as error:
+        outcome = "kept", asdict(StoredImage(checksum, width, height, len(content)))
+    except InvalidImageError as error:
         outcome = "refused", str(error)
     except OSError as error:
         outcome = "failed", (error.errno, error.strerror)

@@ -7,8 +7,8 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from timecoverspider.databases import Database
-from timecoverspider.errors import DatasetError
+from timecoverspider.dataset.database import Database
+from timecoverspider.exceptions import DatasetError
 
 _AT_A_TIME = 1000  # rows
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 
-def write_whole(store: Path, path: str, content: bytes, modified: float | None = None) -> None:
+def write_atomically(store: Path, path: str, content: bytes, modified: float | None = None) -> None:
     """Write a file below *store*: elsewhere in it first, and renamed when it is on disk.
 
     *modified*, in seconds since 1970, becomes the file's time. Raises OSError where it cannot be written; what was

@@ -1,0 +1,55 @@
+"""What a host forbids."""
+
+import asyncio
+import logging
+
+from scrapy.crawler import Crawler
+from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
+from scrapy.exceptions import IgnoreRequest
+from scrapy.http import Request
+from scrapy.http.request import NO_CALLBACK
+from scrapy.robotstxt import RobotParser
+from scrapy.utils.httpobj import urlparse_cached
+from scrapy.utils.misc import build_from_crawler
+
+from timecoverspider.text import brief
+
+logger = logging.getLogger(__name__)
+
+
+class StrictRobotsTxtMiddleware(RobotsTxtMiddleware):
+    """Obeys robots.txt from the first request on.
+
+    Of the requests that wait for it, Scrapy 2.19 checks only the first. A robots.txt that cannot be had because of the
+    server or the network forbids everything (RFC 9309, 2.3.1.4), where Scrapy takes it for one that allows everything.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self._rules: dict[str, asyncio.Future[RobotParser]] = {}
+
+    async def robot_parser(self, request: Request) -> RobotParser:
+        """What a request's host allows. Raises IgnoreRequest where it does not say."""
+        url = urlparse_cached(request)
+        site = f"{url.scheme}://{url.netloc}"
+        if site not in self._rules:
+            self._rules[site] = asyncio.ensure_future(self._ask(f"{site}/robots.txt"))
+        return await asyncio.shield(self._rules[site])
+
+    async def _ask(self, url: str) -> RobotParser:
+        meta = {"dont_obey_robotstxt": True}
+        request = Request(url, priority=self.DOWNLOAD_PRIORITY, meta=meta, callback=NO_CALLBACK)
+        assert self.crawler.engine is not None  # noqa: S101 (it sends the requests)
+        try:
+            response = await self.crawler.engine.download_async(request)
+        except Exception as error:
+            raise _unknown(url, brief(error)) from error
+        if response.status >= 500:
+            raise _unknown(url, f"HTTP {response.status}")
+        rules: RobotParser = build_from_crawler(self._parserimpl, self.crawler, response.body)
+        return rules
+
+
+def _unknown(url: str, reason: str) -> IgnoreRequest:
+    logger.error("Nothing may be asked for where <%s> cannot be read: %s", url, reason)
+    return IgnoreRequest(f"<{url}> cannot be read: {reason}")
