@@ -57,9 +57,9 @@ def test_parse_follows_only_the_us_facet() -> None:
 
 def test_parse_page_follows_covers_and_next() -> None:
     assert followed(LISTING, "parse_page") == [
+        ("http://search.time.com/results.html?N=46+30&No=30", "parse_page"),
         ("http://content.time.com/time/covers/0,16641,20140310,00.html", "parse_covers"),
         ("http://content.time.com/time/covers/0,16641,20140303,00.html", "parse_covers"),
-        ("http://search.time.com/results.html?N=46+30&No=30", "parse_page"),
     ]
 
 

@@ -1,9 +1,11 @@
 """What is here, and what becomes of it: pictures, the catalog, and the folder that they are in."""
 
 import hashlib
+import json
 import re
 import shutil
 import sqlite3
+from datetime import datetime
 from pathlib import Path
 
 import psycopg
@@ -15,15 +17,19 @@ from timecoverspider.replica.pages import cover_url, image_url
 
 
 def test_catalog_has_a_row_for_each_cover_and_crawl(folder: Path) -> None:
-    [row] = rows(folder, f"SELECT * FROM covers WHERE page_url = '{cover_url(DAYS[0])}'")
-    content = picture(folder, DAYS[0]).read_bytes()
-    assert row[1:9] == (
-        "Code Red", "2014-03-10", image_url(DAYS[0]), f"full/{picture(folder, DAYS[0]).name}",
-        hashlib.md5(content).hexdigest(), 600, 790, len(content),
-    )  # fmt: skip
-    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", time) for time in row[10:12])
+    file = picture(folder, DAYS[0])
+    content, path = file.read_bytes(), f"full/{file.name}"
+    [row] = rows(folder, f"SELECT * FROM images WHERE path = '{path}'")
+    assert row[1:6] == (image_url(DAYS[0]), hashlib.md5(content).hexdigest(), 600, 790, len(content))
+    assert row[7] == "Mon, 10 Mar 2014 00:00:00 GMT"
+    assert datetime.fromisoformat(row[8]).timestamp() == pytest.approx(file.stat().st_mtime)  # when it was stored
+    [row] = rows(folder, f"SELECT * FROM records WHERE page_url = '{cover_url(DAYS[0])}'")
+    assert json.loads(row[1]) == ["2014-03-10", [image_url(DAYS[0])]]
+    assert json.loads(row[2]) == records(folder)[0]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", time) for time in row[6:8])
+    assert rows(folder, "SELECT count(*), sum(records), sum(requests) FROM pages") == [(44, 40, 43)]
     Site(DAYS).crawl(folder)
-    found = rows(folder, "SELECT outcome, whole_walk, known, new, failed, requests FROM crawls ORDER BY id")
+    found = rows(folder, "SELECT outcome, complete_walk, known, new, failed, requests FROM crawls ORDER BY id")
     assert found == [("complete", 1, 0, 40, 0, 87), ("complete", 0, 40, 0, 0, 3)]
 
 
@@ -88,7 +94,7 @@ def test_corrupt_catalog_is_set_aside_and_rebuilt(folder: Path, filled: Path) ->
     [
         ("UPDATE timecoverspider SET schema_version = 99", "schema version 99"),
         ("ALTER TABLE timecoverspider RENAME TO theirs", "not a catalog of timecoverspider"),
-        ("DROP TABLE timecoverspider; DROP TABLE covers; DROP TABLE crawls; CREATE TABLE x (y)", "not a catalog"),
+        ("DROP TABLE timecoverspider; DROP TABLE crawls; ALTER TABLE records RENAME TO x", "not a catalog"),
     ],
 )
 def test_a_catalog_that_is_not_ours_is_refused_and_left_alone(folder: Path, change: str, said: str) -> None:
@@ -117,7 +123,7 @@ def test_one_data_set_holds_one_archive(folder: Path) -> None:
     assert done.returncode == 1
     assert "ARCHIVE=live" in closing(done)
     assert "FILES_STORE" in closing(done)
-    assert len(rows(folder, "SELECT * FROM covers")) == 40
+    assert len(rows(folder, "SELECT * FROM records")) == 40
 
 
 def test_an_unusable_folder_is_one_line(tmp_path: Path) -> None:
@@ -138,7 +144,7 @@ def test_catalog_can_be_a_postgresql_database(tmp_path: Path, filled: Path, data
     assert feed(tmp_path) == feed(filled)
     assert not (tmp_path / "output" / "catalog.db").exists()
     with psycopg.connect(database) as connection:
-        assert connection.execute("SELECT count(*) FROM covers").fetchone() == (40,)
+        assert connection.execute("SELECT count(*) FROM records").fetchone() == (40,)
 
 
 def test_a_catalog_out_of_reach_is_one_line(tmp_path: Path) -> None:

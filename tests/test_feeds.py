@@ -1,6 +1,7 @@
 """The feed: the whole data set, or what was there before."""
 
 import json
+import shutil
 import sqlite3
 from pathlib import Path
 from xml.etree import ElementTree
@@ -10,6 +11,9 @@ from aiohttp import web
 from conftest import DAYS, ROBOTS, Site, closing, crawl_arguments, feed, records, run_scrapy, serving
 from yarl import URL
 
+from timecoverspider.dataset import feed_file
+from timecoverspider.dataset.dataset import Dataset
+from timecoverspider.dataset.feed_file import FeedFile
 from timecoverspider.replica.pages import listing_url
 
 
@@ -64,6 +68,92 @@ def test_a_file_that_is_no_list_of_records_is_kept(folder: Path, filled: Path, c
     assert feed(folder) == feed(filled)
 
 
+def test_a_feed_that_a_person_changed_is_kept(folder: Path, filled: Path) -> None:
+    changed = feed(folder).replace(b"Code Red", b"Code Blue")
+    (folder / "output.json").write_bytes(changed)
+    assert Site(DAYS).crawl(folder).returncode == 0
+    [kept] = folder.glob("output.json.kept-*")
+    assert kept.read_bytes() == changed
+    assert feed(folder) == feed(filled)
+
+
+def test_after_the_catalog_was_deleted_the_same_feed_is_known_and_another_is_kept(folder: Path, filled: Path) -> None:
+    (folder / "output" / "catalog.db").unlink()
+    assert Site(DAYS).crawl(folder).returncode == 0
+    assert not list(folder.glob("output.json.kept-*"))
+    (folder / "output" / "catalog.db").unlink()
+    assert Site(DAYS[1:]).crawl(folder).returncode == 0
+    [kept] = folder.glob("output.json.kept-*")
+    assert kept.read_bytes() == feed(filled)
+    assert len(records(folder)) == 39
+
+
+def test_the_feed_of_another_data_set_is_refused_before_anything_is_requested(folder: Path, filled: Path) -> None:
+    site, before = Site(DAYS), feed(folder)
+    done = site.crawl(folder, "-s", f"FILES_STORE={folder / 'other'}")
+    assert done.returncode == 2
+    assert f"output.json is the feed of the data set in {folder / 'output'}" in closing(done)
+    assert "Traceback" not in done.stderr
+    assert not site.asked
+    assert feed(folder) == before
+    shutil.rmtree(folder / "output")  # then it is nobody's
+    done = site.crawl(folder, "-s", f"FILES_STORE={folder / 'other'}")
+    assert done.returncode == 0, done.stderr
+    assert Site(DAYS).crawl(folder, "-s", f"FILES_STORE={folder / 'other'}").returncode == 0
+
+
+def test_a_project_that_was_copied_goes_on_with_its_own_feed(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    copy = tmp_path_factory.mktemp("copy")
+    shutil.copytree(folder, copy, dirs_exist_ok=True)
+    assert Site(DAYS).crawl(copy).returncode == 0
+    assert not list(copy.glob("*.kept-*"))
+
+
+class Killed(BaseException):
+    """As kill -9 does, it leaves no time for anything."""
+
+
+@pytest.mark.parametrize("instant", ["replace", "flush_folder", "forget_feeds"])
+def test_a_kill_while_a_feed_gets_its_name_makes_it_no_stranger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instant: str
+) -> None:
+    def publish(content: bytes) -> str:
+        draft = file.open()
+        draft.write(content)
+        return file.publish(draft, 1, complete=True)
+
+    def kill(*_: object) -> None:
+        raise Killed
+
+    with Dataset(tmp_path / "output", write=True, archive="live") as dataset:
+        file = FeedFile(tmp_path / "output.json", dataset)
+        assert publish(b"[1]") == ""
+        with monkeypatch.context() as patch:
+            place = {"replace": Path, "flush_folder": feed_file, "forget_feeds": dataset.catalog}[instant]
+            patch.setattr(place, instant, kill)
+            with pytest.raises(Killed):
+                publish(b"[2]")
+        assert publish(b"[3]") == ""
+        assert (tmp_path / "output.json").read_bytes() == b"[3]"
+        assert not list(tmp_path.glob("*.kept-*"))
+        assert [known.records for known in dataset.feeds()] == [1]
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_poorer_feed_replaces_a_richer_one_only_if_the_crawl_was_complete(tmp_path: Path, complete: bool) -> None:
+    with Dataset(tmp_path / "output", write=True, archive="live") as dataset:
+        file = FeedFile(tmp_path / "output.json", dataset)
+        for content, count in ((b"[1, 2]", 2), (b"[1]", 1)):
+            draft = file.open()
+            draft.write(content)
+            said = file.publish(draft, count, complete=complete)
+        assert (said == "") == complete
+        assert (tmp_path / "output.json").read_bytes() == (b"[1]" if complete else b"[1, 2]")
+        assert not list(tmp_path.glob(".output.json.*"))
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [("covers.csv", b"name,age\nAda,36\n"), ("covers.xml", b"<notes><a/></notes>"), ("covers.jsonl", b"x")],
@@ -92,14 +182,16 @@ def test_stale_drafts_are_cleaned_away(folder: Path) -> None:
     assert not list((folder / "output" / ".incoming").iterdir())
 
 
-def test_an_unfinished_rebuild_leaves_the_richer_feed(folder: Path, filled: Path) -> None:
+def test_an_unfinished_rebuild_sets_the_richer_feed_aside(folder: Path, filled: Path) -> None:
     (folder / "output" / "catalog.db").unlink()
     site = Site(DAYS)
     site.instead[str(URL(listing_url(offset=15)))] = 404
     done = site.crawl(folder)
     assert done.returncode == 4
-    assert feed(folder) == feed(filled)
-    assert "output.json stays as it was" in done.stderr
+    assert len(records(folder)) == 15
+    [kept] = folder.glob("output.json.kept-*")
+    assert kept.read_bytes() == feed(filled)
+    assert f"It is kept as {kept.name}." in done.stderr
 
 
 def test_an_unwritable_feed_is_not_success(folder: Path) -> None:
@@ -114,7 +206,7 @@ def test_a_catalog_that_fails_in_the_end_is_not_success(folder: Path) -> None:
 
     async def hurt(request: web.Request) -> web.StreamResponse:
         connection = sqlite3.connect(folder / "output" / "catalog.db")
-        connection.execute("ALTER TABLE covers RENAME TO gone")
+        connection.execute("ALTER TABLE records RENAME TO gone")
         connection.close()
         return web.Response(status=404)
 

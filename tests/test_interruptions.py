@@ -29,6 +29,7 @@ from conftest import (
     start,
 )
 
+from timecoverspider.dataset.tables import TABLES
 from timecoverspider.replica.issues import issue_dates
 from timecoverspider.replica.pages import cover_page, cover_url
 
@@ -55,8 +56,8 @@ def test_killed_at_any_instant_nothing_is_lost(tmp_path: Path, filled: Path, dur
     stored = 0
     if (tmp_path / "output" / "catalog.db").exists():
         tables = {name for (name,) in rows(tmp_path, "SELECT name FROM sqlite_master WHERE type = 'table'")}
-        assert tables in (set(), {"covers", "crawls", "timecoverspider"})
-        stored = rows(tmp_path, "SELECT count(*) FROM covers")[0][0] if tables else 0
+        assert tables in (set(), set(TABLES))
+        stored = rows(tmp_path, "SELECT count(*) FROM records")[0][0] if tables else 0
     done = site.crawl(tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(site.asked_of("content.time.com")) == 40 - stored
@@ -100,7 +101,7 @@ def test_interrupted_once_it_publishes_what_it_has(tmp_path: Path, filled: Path,
     assert process[0].returncode == 128 + number
     assert "Interrupted" in log.splitlines()[-1]
     assert "Traceback" not in log
-    assert 0 < len(records(tmp_path)) == rows(tmp_path, "SELECT count(*) FROM covers")[0][0]
+    assert 0 < len(records(tmp_path)) == rows(tmp_path, "SELECT count(*) FROM records")[0][0]
     assert rows(tmp_path, "SELECT outcome FROM crawls") == [("interrupted",)]
     assert_whole(tmp_path)
     assert Site(DAYS).crawl(tmp_path).returncode == 0
@@ -121,7 +122,7 @@ def test_interrupted_while_it_begins_or_ends(tmp_path: Path, filled: Path, numbe
     assert "Interrupted" in log[-1]
     assert "Traceback" not in "".join(log)
     assert rows(tmp_path, "SELECT outcome FROM crawls") == [("interrupted",)]
-    assert len(records(tmp_path)) == rows(tmp_path, "SELECT count(*) FROM covers")[0][0]
+    assert len(records(tmp_path)) == rows(tmp_path, "SELECT count(*) FROM records")[0][0]
     assert Site(DAYS).crawl(tmp_path).returncode == 0
     assert feed(tmp_path) == feed(filled)
 

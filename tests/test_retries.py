@@ -2,7 +2,7 @@
 
 import doctest
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from time import monotonic
@@ -64,9 +64,9 @@ def page(text: str = "<p>Come back later</p>") -> web.Response:
     return web.Response(text=text, content_type="text/html")
 
 
-def titled(title: str) -> str:
+def titled(title: str, day: date = DAYS[3]) -> str:
     """A cover page with a title of the test's own."""
-    return re.sub("<h1>[^<]*", f"<h1>{title} ", cover_page(DAYS[3]))
+    return re.sub("<h1>[^<]*", f"<h1>{title} ", cover_page(day))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,9 @@ def test_utf_8_is_read_as_such_whatever_the_header_says(tmp_path: Path) -> None:
     other = cover_url(DAYS[4])
     site.instead[other] = first(
         99,
-        lambda: web.Response(body=titled("España").encode("latin-1"), content_type="text/html", charset="latin-1"),
+        lambda: web.Response(
+            body=titled("España", DAYS[4]).encode("latin-1"), content_type="text/html", charset="latin-1"
+        ),
         "",
     )
     assert site.crawl(tmp_path).returncode == 0

@@ -66,7 +66,7 @@ def _undecodable(folder: Path) -> None:
     content = picture(folder, HURT).read_bytes()[:-9] + bytes(9)
     picture(folder, HURT).write_bytes(content)
     checksum = hashlib.md5(content).hexdigest()
-    _change_catalog(folder, f"UPDATE covers SET checksum = '{checksum}' WHERE page_url = '{cover_url(HURT)}'")
+    _change_catalog(folder, f"UPDATE images SET checksum = '{checksum}' WHERE url = '{image_url(HURT)}'")
     rows = records(folder)
     [mine] = [row for row in rows if row["pubDate"] == HURT.isoformat()]
     mine["files"][0]["checksum"] = checksum

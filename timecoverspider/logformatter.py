@@ -94,6 +94,3 @@ class QuietLogFormatter(LogFormatter):
         self, failure: Failure, request: Request, spider: Spider, errmsg: str | None = None
     ) -> LogFormatterResult:
         return super().download_error(failure, request, spider, errmsg or brief(failure.value))
-
-    def dropped(self, item: Any, exception: BaseException, response: Any, spider: Spider) -> LogFormatterResult | None:  # type: ignore[override]
-        return None  # the dataset says which cover is missing, and why

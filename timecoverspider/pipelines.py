@@ -1,66 +1,85 @@
-"""Pictures on their way into the store, and covers on theirs into the catalog."""
+"""Images on their way into the store."""
 
 import asyncio
 import hashlib
-from email.utils import formatdate, parsedate_to_datetime
+from dataclasses import asdict
+from email.utils import formatdate
 from typing import Any
 
 from itemadapter import ItemAdapter
 from scrapy import Request
+from scrapy.core.engine import ExecutionEngine
 from scrapy.crawler import Crawler
-from scrapy.exceptions import DropItem
 from scrapy.http import Response
+from scrapy.http.request import NO_CALLBACK
 from scrapy.pipelines.files import FilesPipeline
 from scrapy.pipelines.media import FileException, MediaPipeline
 
-from timecoverspider.dataset.catalog import Cover, now
 from timecoverspider.dataset.image_store import ImageStore
-from timecoverspider.dataset.images import InvalidImageError, StoredImage
+from timecoverspider.dataset.images import InvalidImageError
+from timecoverspider.dataset.layout import IMAGES
+from timecoverspider.dataset.rows import Image, now
 from timecoverspider.downloadermiddlewares.retry import retry_later
 from timecoverspider.exceptions import CatalogError
-from timecoverspider.extensions.crawl_state import Dataset
-from timecoverspider.items import MagazineCover
+from timecoverspider.extensions.crawl_state import CrawlState, IncompleteItemError
 from timecoverspider.text import brief
 
-_AT_A_TIME = 64  # pictures that wait for the disk before no more are asked for, lest they fill the memory
+_AT_A_TIME = 64  # images that wait for the disk before no more are requested, lest they fill the memory
 
 
 class ImageStorePipeline(FilesPipeline):
-    """Stores whole pictures only, and then notes the cover in the catalog.
+    """Give items their ``files``, after all their images have been validated and stored.
 
-    A cover without its picture goes no further; the dataset says why it is missing. Of Scrapy's pipeline it has the
-    fields, the requests, the stats and the order of things; what is stored, and how, is its own.
+    Of Scrapy's pipeline it has the settings, the fields, the requests and the stats; how an image is fetched and
+    stored is its own. An item without all its images goes no further.
     """
 
     def __init__(self, store_uri: str, *, crawler: Crawler) -> None:
         super().__init__(store_uri, crawler=crawler)
-        self._dataset = Dataset.of(crawler)
-        self._image_store = ImageStore(self._dataset.folder)
+        self._state = state = CrawlState.of(crawler)
+        state.register_pipeline()
+        self._folder = state.dataset.folder
+        self._image_store = ImageStore(self._folder)
         self._room = asyncio.Semaphore(_AT_A_TIME)
-        self._under_way: dict[str, asyncio.Task[tuple[StoredImage, str]]] = {}
-        # Where there was nothing, there is nothing to compare with what the archive has.
-        self._may_be_here = any((self._dataset.folder / "full").glob("*"))
+        self._under_way: dict[str, asyncio.Task[Image]] = {}
+        # If there was nothing, there is nothing to compare with what the site has.
+        self._may_be_stored = any(state.dataset.layout.images.glob("*"))
 
-    async def process_item(self, item: MagazineCover) -> MagazineCover:  # type: ignore[override]
-        """Give the cover its ``files``, with the tutorial's three keys.
+    async def process_item(self, item: Any) -> Any:  # type: ignore[override]
+        """Give an item its files, each with the tutorial's three keys, in the order of its URLs.
 
-        Raises DropItem where its picture or its row could not be stored.
+        Raises IncompleteItemError if one of its images could not be stored.
         """
-        [url] = ItemAdapter(item)["file_urls"]
         try:
-            [request] = self.get_media_requests(item, self.spiderinfo)
-            path = self.file_path(request)
-            picture, etag = await self._picture(request, path, item.page_url)
-            await self._dataset.save(_row(item, request.url, path, picture, etag))
-        except (FileException, ValueError) as error:  # the latter where the address is none
-            reason = f"its picture <{brief(url)}>: {brief(error)}"
-            self._dataset.miss(item.page_url, reason)
-            raise DropItem(reason) from error
-        except CatalogError as error:
-            self._dataset.give_up(str(error))
-            raise DropItem(str(error)) from error
-        item["files"] = [{"url": request.url, "path": path, "checksum": picture.checksum}]
+            requests = self.get_media_requests(item, self.spiderinfo)
+        except ValueError as error:  # one of its URLs is none
+            urls = ItemAdapter(item)[self.files_urls_field]
+            raise IncompleteItemError(_reason(", ".join(map(str, urls)), error)) from error
+        images = (
+            self._image(request, self.file_path(request, info=self.spiderinfo, item=item)) for request in requests
+        )
+        results = await asyncio.gather(*images, return_exceptions=True)
+        files = []
+        for request, result in zip(requests, results, strict=True):
+            if isinstance(result, FileException):
+                raise IncompleteItemError(_reason(request.url, result)) from result
+            if isinstance(result, BaseException):
+                raise result
+            files.append({"url": request.url, "path": result.path, "checksum": result.checksum})
+        ItemAdapter(item)[self.files_result_field] = files
         return item
+
+    async def repair(self) -> None:
+        """Fetch the damaged images again, for the records that have them."""
+        await asyncio.gather(*map(self._repair, list(self._state.damaged.values())))
+
+    async def _repair(self, image: Image) -> None:
+        try:
+            await self._image(Request(image.url, callback=NO_CALLBACK), image.path)
+        except (FileException, ValueError) as error:
+            if not self._state.stopping.is_set():
+                for page in self._state.pages_with(image.path):
+                    self._state.record_failure(page, _reason(image.url, error))
 
     def file_path(
         self,
@@ -71,92 +90,95 @@ class ImageStorePipeline(FilesPipeline):
         item: Any = None,
     ) -> str:
         """The tutorial's path, ``full/<SHA-1 of the URL>.jpg``, in which a page has no say."""
-        return f"full/{hashlib.sha1(request.url.encode(), usedforsecurity=False).hexdigest()}.jpg"
+        return f"{IMAGES}/{hashlib.sha1(request.url.encode(), usedforsecurity=False).hexdigest()}.jpg"
 
-    async def _picture(self, request: Request, path: str, page_url: str) -> tuple[StoredImage, str]:
-        """The picture when it is stored, and its ETag; two covers that share one wait for the same."""
+    async def _image(self, request: Request, path: str) -> Image:
+        """The image when it is stored; records that share one wait for the same. Raises FileException."""
         task = self._under_way.get(path)
         if task is None:
-            task = self._under_way[path] = asyncio.create_task(self._fetch(request, path, page_url))
+            task = self._under_way[path] = asyncio.create_task(self._fetch(request, path))
             task.add_done_callback(lambda _: self._under_way.pop(path))
         return await asyncio.shield(task)
 
-    async def _fetch(self, request: Request, path: str, page_url: str) -> tuple[StoredImage, str]:
-        """Ask for a picture until it is whole, or the one that is here turns out to be the current one.
+    async def _fetch(self, request: Request, path: str) -> Image:
+        """Request an image until it is complete, or the stored one turns out to be the current one.
 
-        Raises FileException, with the last reason, when the tries are used up.
+        Raises FileException, with the last reason, if the retries are used up.
         """
-        if self._may_be_here:
-            await self._ask_for_changes(request, path, page_url)
+        url = request.url
+        known = await self._make_conditional(request, path) if self._may_be_stored else None
         while True:
             async with self._room:
-                pass  # not held on the way, for a request may have to wait before it is tried again
+                pass  # not held on the way, for a request may have to wait before it is sent again
             try:
-                response = await self.crawler.engine.download_async(request)
+                response = await self._engine.download_async(request)
             except Exception as error:
                 raise FileException(brief(error)) from error
             try:
                 async with self._room:
-                    return await self._accepted(request, response, path)
+                    return await self._accept(request, response, (path, url), known)
             except InvalidImageError as error:
                 again = retry_later(response.request or request, self.crawler, "refused picture")
                 if again is None:
                     raise FileException(str(error)) from error
                 request = again
 
-    async def _ask_for_changes(self, request: Request, path: str, page_url: str) -> None:
-        """Have the server answer only if it has another one, where a whole one is here, not known to be damaged."""
-        file = self._dataset.folder / path
-        if page_url in self._dataset.damaged or not file.exists():
-            return
+    async def _make_conditional(self, request: Request, path: str) -> Image | None:
+        """Have the server answer only if its image changed, if a valid one is stored; give that one's row."""
+        file = self._folder / path
+        if path in self._state.damaged or not file.exists():
+            return None
         try:
             await self._image_store.inspect(path)
+            known = self._state.dataset.catalog.find_image(path)
+            last_modified = formatdate(file.stat().st_mtime, usegmt=True)
         except (InvalidImageError, OSError):
-            return
-        request.headers["If-Modified-Since"] = formatdate(file.stat().st_mtime, usegmt=True)
-        if (cover := self._dataset.catalog.find(page_url)) and cover.etag and cover.image_url == request.url:
-            request.headers["If-None-Match"] = cover.etag
+            return None
+        except CatalogError as error:
+            self._state.abort(str(error))
+            raise FileException(str(error)) from error
+        if known and known.url != request.url:
+            known = None
+        request.headers["If-Modified-Since"] = (known and known.last_modified) or last_modified
+        if known and known.etag:
+            request.headers["If-None-Match"] = known.etag
+        return known
 
-    async def _accepted(self, request: Request, response: Response, path: str) -> tuple[StoredImage, str]:
+    async def _accept(self, request: Request, response: Response, place: tuple[str, str], known: Image | None) -> Image:
+        """Store the image of a response, or take the stored one if the server says that it is the current one."""
+        path, url = place
         unchanged = response.status == 304 and b"If-Modified-Since" in request.headers
         if response.status != 200 and not unchanged:
             raise FileException(f"HTTP {response.status}")
         try:
             if unchanged:
-                picture = await self._image_store.inspect(path)
+                stored = await self._image_store.inspect(path)
             else:
-                picture = await self._image_store.store(path, response.body, _modified(response))
+                stored = await self._image_store.store(path, response.body)
         except OSError as error:
-            self._dataset.give_up(f"cannot write to {self._dataset.folder}: {error.strerror}")
+            self._state.abort(f"cannot write to {self._folder}: {error.strerror}")
             raise FileException(f"it cannot be stored: {error.strerror}") from error
         self.inc_stats("uptodate" if unchanged else "downloaded")
-        return picture, (response.headers.get("ETag") or b"").decode("latin-1")
+        etag, last_modified = (
+            (known.etag, known.last_modified)
+            if unchanged and known
+            else ((response.headers.get(name) or b"").decode("latin-1") for name in ("ETag", "Last-Modified"))
+        )
+        image = Image(
+            path, url, **asdict(stored), etag=etag, last_modified=last_modified, last_checked=now(), source=""
+        )
+        self._state.record_image(image)
+        return image
+
+    @property
+    def _engine(self) -> ExecutionEngine:
+        assert self.crawler.engine is not None  # noqa: S101 (there is one as long as there are items)
+        return self.crawler.engine
 
     async def close_spider(self) -> None:
+        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
         await self._image_store.close()
 
 
-def _modified(response: Response) -> float | None:
-    """When the server says that a picture was last modified, in seconds since 1970, or None."""
-    try:
-        return parsedate_to_datetime((response.headers.get("Last-Modified") or b"").decode("latin-1")).timestamp()
-    except (ValueError, OverflowError):
-        return None
-
-
-def _row(item: MagazineCover, image_url: str, path: str, picture: StoredImage, etag: str) -> Cover:
-    cover, time = ItemAdapter(item), now()
-    return Cover(
-        page_url=item.page_url,
-        title=cover["title"],
-        pub_date=cover["pubDate"],
-        image_url=image_url,
-        path=path,
-        checksum=picture.checksum,
-        width=picture.width,
-        height=picture.height,
-        bytes=picture.bytes,
-        etag=etag,
-        first_seen=time,
-        last_checked=time,
-    )
+def _reason(url: str, error: Exception) -> str:
+    return f"its picture <{brief(url)}>: {brief(error)}"

@@ -17,7 +17,6 @@ ARCHIVE = "replica"
 # What a crawl makes. Only scrapy crawl works on it (it sets DATASET_ENABLED); shell, parse and the others do not.
 FILES_STORE = str(Path(__file__).resolve().parent.parent / "output")
 CATALOG_URL = ""  # postgresql://user:password@host/name or sqlite:////path; where empty, catalog.db in FILES_STORE
-REPAIR = None  # the pages whose pictures scrapy verify --repair fetches again, in place of a crawl
 ITEM_PIPELINES = {"timecoverspider.pipelines.ImageStorePipeline": 1}
 FEED_EXPORT_ENCODING = "utf-8"  # as the page has it, not as \u escapes
 FEED_STORAGES = {
@@ -27,14 +26,12 @@ FEED_STORAGES = {
 
 # What is asked for.
 SPIDER_MIDDLEWARES = {
-    "timecoverspider.spidermiddlewares.incremental.IncrementalCrawlMiddleware": 100,
-    # Each looks at everything that the spider yields, for what nobody needs here.
-    "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
-    "scrapy.spidermiddlewares.metacopy.MetaCopyDetectionMiddleware": None,
-    "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,
+    # Nearer to the spider than DepthMiddleware (900), which drops requests that they must have seen.
+    "timecoverspider.spidermiddlewares.failed_pages.FailedPagesMiddleware": 950,
+    "timecoverspider.spidermiddlewares.incremental.IncrementalCrawlMiddleware": 960,
 }
 METAREFRESH_ENABLED = False  # the archive's pages have none
-REQUEST_FINGERPRINTER_CLASS = "timecoverspider.utils.request.SessionlessFingerprinter"
+REQUEST_FINGERPRINTER_CLASS = "timecoverspider.utils.request.PageFingerprinter"
 AUDIT_EVERY_DAYS = 30  # days after which a crawl walks through all listings again
 UNREADABLE_LIMIT = 0.5  # share of cover pages that make no sense at which a crawl ends
 
@@ -103,7 +100,7 @@ EXTENSIONS = {
     "scrapy.extensions.telnet.TelnetConsole": None,
     "scrapy.extensions.logstats.LogStats": None,  # Progress counts covers, not pages
     "scrapy.extensions.feedexport.FeedExporter": None,  # DatasetExporter publishes all covers, not just the new ones
-    "timecoverspider.extensions.crawl_state.Dataset": 0,
+    "timecoverspider.extensions.crawl_state.CrawlState": 0,
     "timecoverspider.extensions.feedexport.DatasetExporter": 0,
     "timecoverspider.extensions.progress.Progress": 0,
 }

@@ -1,13 +1,19 @@
 """Which URLs name the same page."""
 
+from collections.abc import Sequence
+
 from w3lib.url import url_query_cleaner
 
 
-def without_session(url: str) -> str:
-    """The address without the session that the archive put into some of its links, and without a fragment.
+def without_parameters(url: str, ignored: Sequence[str]) -> str:
+    """The URL without its fragment, and without those query parameters that do not say which page it is.
 
-    >>> without_session("http://search.time.com/results.html?N=46&sid=150424A4D8E2&internalid=endeca_dimension#top")
+    >>> without_parameters("http://search.time.com/results.html?N=46&sid=150424A4D8E2#top", ["sid"])
     'http://search.time.com/results.html?N=46'
+    >>> without_parameters("http://example.com/photo.php?sid=1", [])
+    'http://example.com/photo.php?sid=1'
     """
     url, _, _ = url.partition("#")
-    return url_query_cleaner(url, ("sid", "internalid"), remove=True) if "sid=" in url else url
+    if any(f"{name}=" in url for name in ignored):
+        return url_query_cleaner(url, tuple(ignored), remove=True)
+    return url

@@ -21,26 +21,30 @@ def _refuse(reason: str) -> NoReturn:
     raise SystemExit(2)
 
 
-def run_crawl(process: CrawlerProcessBase, crawler: Crawler, **arguments: str) -> int:
+def run_crawl(process: CrawlerProcessBase, crawler: Crawler, **arguments: Any) -> int:
     """Run a crawl of the data set to its end, and give its exit status."""
     # Imported late, for they take long: --help and wrong usage need none of them.
-    from timecoverspider.exceptions import DatasetError  # noqa: PLC0415
-    from timecoverspider.extensions.crawl_state import Dataset  # noqa: PLC0415
+    from timecoverspider.exceptions import CrawlError  # noqa: PLC0415
+    from timecoverspider.extensions.crawl_state import CrawlState  # noqa: PLC0415
+    from timecoverspider.extensions.shutdown import Shutdown  # noqa: PLC0415
 
-    crawl = asyncio.ensure_future(process.crawl(crawler, **arguments))
-    gc.freeze()  # modules stay
-    gc.set_threshold(50_000, 20, 50)  # requests and responses are many, and hardly ever form a cycle
-    process.start()
-    gc.freeze()  # nothing is to be searched for any more
+    with Shutdown(crawler):
+        crawl = asyncio.ensure_future(process.crawl(crawler, **arguments))
+        gc.freeze()  # modules stay
+        gc.set_threshold(50_000, 20, 50)  # requests and responses are many, and hardly ever form a cycle
+        process.start(install_signal_handlers=False)
+        gc.freeze()  # nothing is to be searched for any more
     error = None if crawl.cancelled() else crawl.exception()
-    if isinstance(error, DatasetError):
+    if isinstance(error, CrawlError):
         logger.critical("Not started: %s", error)
         return error.exit_status
     if error is not None:
         logger.critical("Crashed: %s", error, exc_info=error)
         return 1
-    dataset = crawler.get_extension(Dataset)
-    return dataset.exit_status if dataset else 1
+    state = crawler.get_extension(CrawlState)
+    if state is None:
+        return 1
+    return state.outcome.exit_status if state.outcome else 0
 
 
 class Command(ScrapyCrawl):
@@ -69,6 +73,8 @@ class Command(ScrapyCrawl):
         assert self.settings is not None  # noqa: S101 (set by scrapy.cmdline)
         if self.settings["JOBDIR"]:
             _refuse("JOBDIR: a crawl that was broken off goes on when it is run again, without one")
+        if self.settings.getbool("HTTPCACHE_ENABLED"):
+            _refuse("HTTPCACHE_ENABLED: the data set knows what is new, and a cache would hide it")
         for name in ("AUDIT_EVERY_DAYS", "UNREADABLE_LIMIT"):
             try:
                 valid = self.settings.getfloat(name) >= 0
@@ -79,7 +85,7 @@ class Command(ScrapyCrawl):
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         # Without it, leaving before a crawl ends in a complaint of the event loop, which is collected too late.
-        import timecoverspider.dataset  # noqa: F401, PLC0415
+        import timecoverspider.extensions.crawl_state  # noqa: F401, PLC0415
 
         assert self.crawler_process is not None  # noqa: S101 (set by scrapy.cmdline)
         if len(args) != 1:

@@ -4,7 +4,6 @@ import argparse
 import json
 import os
 import sys
-from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,6 +13,7 @@ from scrapy.exceptions import UsageError
 from scrapy.settings import BaseSettings
 
 from timecoverspider.commands.crawl import run_crawl
+from timecoverspider.dataset.layout import Layout
 from timecoverspider.text import one_line
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _FEED = "output.json"
 _FORMATS = {".json": "json", ".jsonl": "jsonlines", ".jl": "jsonlines"}
-_ASIDE = "unknown"  # the folder in FILES_STORE to which repairs move what no cover has
 
 
 class Command(ScrapyCommand):
@@ -50,7 +49,7 @@ class Command(ScrapyCommand):
             "--repair",
             action="store_true",
             help="fetch the pictures that are not as they should be again, and just those; move files that no cover "
-            f"has to the folder {_ASIDE}; write the feed again where it is not the catalog's",
+            "has to the folder unknown; write the feed again where it is not the catalog's",
         )
         parser.add_argument("--json", action="store_true", help="print one JSON object in place of lines")
 
@@ -96,42 +95,32 @@ class Command(ScrapyCommand):
         """The number of covers, and what is wrong. Raises DatasetError."""
         from tqdm import tqdm  # noqa: PLC0415
 
-        from timecoverspider.dataset.catalog import Catalog  # noqa: PLC0415
+        from timecoverspider.dataset.dataset import Dataset  # noqa: PLC0415
         from timecoverspider.dataset.lock import check_unlocked  # noqa: PLC0415
         from timecoverspider.dataset.verification import verify  # noqa: PLC0415
-        from timecoverspider.exceptions import DatasetError  # noqa: PLC0415
 
-        check_unlocked(self._folder)
-        file = self._folder / "catalog.db"
-        if not self._settings["CATALOG_URL"] and not file.exists():
-            raise DatasetError(f"there is no catalog at {file}, so there is nothing to check against")
-        with closing(Catalog(self._settings["CATALOG_URL"] or file, create=False)) as catalog:
-            covers = catalog.count()
+        check_unlocked(self._layout.lock)
+        with Dataset(self._layout.folder, self._settings["CATALOG_URL"]) as dataset:
+            self._spider, covers = dataset.catalog.spider, dataset.catalog.count()
             with tqdm(total=covers, desc="pictures", unit="", disable=None, dynamic_ncols=True, leave=False) as bar:
-                return covers, list(verify(self._folder, catalog, self._feed, bar.update))
+                return covers, list(verify(dataset, self._feed, bar.update))
 
     def _repair(self, findings: list["Finding"]) -> None:
         """Move away what is unknown, fetch what is broken again, and write the feed."""
-        from timecoverspider.dataset.lock import lock  # noqa: PLC0415
-        from timecoverspider.dataset.verification import UNKNOWN  # noqa: PLC0415
+        from timecoverspider.dataset.verification import move_unknown  # noqa: PLC0415
 
         assert self.crawler_process is not None  # noqa: S101 (set by scrapy.cmdline)
-        locked = lock(self._folder)
-        for finding in findings:
-            if finding.what == UNKNOWN:
-                (self._folder / _ASIDE).mkdir(exist_ok=True)
-                (self._folder / finding.subject).rename(self._folder / _ASIDE / Path(finding.subject).name)
-        os.close(locked)
-        pages = [finding.page_url for finding in findings if finding.page_url]
-        settings = self.crawler_process.settings
-        settings.set("REPAIR", pages, "cmdline")
+        move_unknown(self._layout, findings)
         if self._feed:
-            settings.set("FEEDS", {str(self._feed): {"format": _FORMATS[self._feed.suffix]}}, "cmdline")
-        [spider] = self.crawler_process.spider_loader.list()
-        run_crawl(self.crawler_process, self.crawler_process.create_crawler(spider))
+            feeds = {str(self._feed): {"format": _FORMATS[self._feed.suffix]}}
+            self.crawler_process.settings.set("FEEDS", feeds, "cmdline")
+        damaged = [finding.subject for finding in findings if finding.page_url]
+        run_crawl(self.crawler_process, self.crawler_process.create_crawler(self._spider), repair=damaged)
 
     def _closing(self, covers: int, findings: list["Finding"], left: list["Finding"]) -> str:
-        checked = f"{covers:,} covers in {os.path.relpath(self._folder)}" + (f" and {self._feed}" if self._feed else "")
+        checked = f"{covers:,} covers in {os.path.relpath(self._layout.folder)}" + (
+            f" and {self._feed}" if self._feed else ""
+        )
         if not findings:
             return f"{checked}: all is well."
         repaired = f", {len(findings) - len(left):,} repaired" if len(left) < len(findings) else ""
@@ -143,8 +132,8 @@ class Command(ScrapyCommand):
         return self.settings
 
     @property
-    def _folder(self) -> Path:
-        return Path(self._settings["FILES_STORE"]).resolve()
+    def _layout(self) -> Layout:
+        return Layout(Path(self._settings["FILES_STORE"]).resolve())
 
 
 def _objects(findings: list["Finding"]) -> list[dict[str, str]]:

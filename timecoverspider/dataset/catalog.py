@@ -1,161 +1,253 @@
-"""What is already here: a row for each cover and each crawl, and the only state between crawls."""
+"""What is stored: pages, records, images, feeds and crawls. It is the only state between two crawls."""
 
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+import json
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
 
-from timecoverspider.dataset.database import Database, SQLite
-from timecoverspider.exceptions import DatasetError
-
-SCHEMA_VERSION = 1
-COMPLETE = "complete"
-
-_TABLES = {
-    "timecoverspider": """
-CREATE TABLE timecoverspider (
-    schema_version INTEGER NOT NULL PRIMARY KEY
-)""",
-    "covers": """
-CREATE TABLE covers (
-    page_url TEXT NOT NULL PRIMARY KEY,
-    title TEXT NOT NULL,
-    pub_date TEXT NOT NULL,      -- year-month-day
-    image_url TEXT NOT NULL,
-    path TEXT NOT NULL,          -- below FILES_STORE
-    checksum TEXT NOT NULL,      -- MD5
-    width INTEGER NOT NULL,      -- pixels
-    height INTEGER NOT NULL,
-    bytes INTEGER NOT NULL,
-    etag TEXT NOT NULL,          -- as the server sent it, or empty
-    first_seen TEXT NOT NULL,    -- UTC
-    last_checked TEXT NOT NULL
-)""",
-    "crawls": """
-CREATE TABLE crawls (
-    id SERIAL NOT NULL PRIMARY KEY,
-    archive TEXT NOT NULL,
-    started TEXT NOT NULL,
-    ended TEXT,                  -- empty while it runs, and for ever where it was killed
-    outcome TEXT,
-    whole_walk BOOLEAN,          -- whether it went through all listings
-    known INTEGER,
-    new INTEGER,
-    failed INTEGER,
-    requests INTEGER
-)""",
-}
-
-
-class Cover(NamedTuple):
-    """A row of the catalog: a cover whose picture is stored. The columns say what each field is."""
-
-    page_url: str
-    title: str
-    pub_date: str
-    image_url: str
-    path: str
-    checksum: str
-    width: int
-    height: int
-    bytes: int
-    etag: str
-    first_seen: str
-    last_checked: str
-
-
-_COLUMNS = ", ".join(Cover._fields)
-_CHANGED = ", ".join(f"{name} = excluded.{name}" for name in Cover._fields if name not in ("page_url", "first_seen"))
-_SELECT = f"SELECT {_COLUMNS} FROM covers"  # noqa: S608 (nothing from outside)
-_SAVE = (
-    f"INSERT INTO covers ({_COLUMNS}) VALUES ({', '.join('?' * len(Cover._fields))}) "  # noqa: S608
-    f"ON CONFLICT (page_url) DO UPDATE SET {_CHANGED}"
+from timecoverspider.dataset import migrations
+from timecoverspider.dataset.database import Transaction, open_database
+from timecoverspider.dataset.rows import Crawl, Feed, Fields, Image, Page, Record, now
+from timecoverspider.dataset.tables import (
+    TABLES,
+    VERSION,
+    create_tables,
+    save_facts,
+    save_failures,
+    save_images,
+    save_pages,
+    save_record,
 )
+from timecoverspider.exceptions import COMPLETE, DatasetError
 
-
-def now() -> str:
-    """The time as the catalog writes it, e.g. ``2026-11-23T08:37:27+00:00``."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+_AT_A_TIME = 500  # records that are read in one transaction
+_IMAGE = ", ".join(Image._fields)
+_ORDER = "ORDER BY rank DESC, page_url, key"
+_CRAWL = ", ".join(Crawl._fields)
 
 
 class Catalog:
     """The catalog in an SQLite file, or at the URL of a database. Safe to use from several threads.
 
-    All methods raise CatalogError where the database cannot be used.
+    All methods raise CatalogError if the database cannot be used. Readers hold no lock between two rows, so that a
+    crawl can write meanwhile.
     """
 
-    def __init__(self, place: str | Path, *, create: bool = True) -> None:
-        """Open the catalog, or make an empty one where there is none and *create* allows it.
+    def __init__(self, place: str | Path, *, write: bool = False) -> None:
+        """Open a catalog; to *write* also makes one if there is none, and migrates one of an earlier version.
 
-        Raises DatasetError where it is not ours, newer than this program, or out of reach; it is not changed then.
+        Raises DatasetError if it is not ours, newer than this program, or out of reach; it is not changed then.
         """
-        self._database = _database(place, create=create)
+        self._database = open_database(place, create=write)
+        self._version = VERSION
         try:
-            self._prepare(create)
-        except DatasetError:
+            with self._database.transaction(write=write) as transaction:
+                self._prepare(transaction, write)
+                facts = self._facts(transaction)
+        except BaseException:
             self.close()
             raise
+        self.spider = facts.pop("spider", "")
+        self.fields = Fields.from_facts(facts)
 
-    def _prepare(self, create: bool) -> None:
-        with self._database.transaction(write=create) as transaction:
-            tables = {name for (name,) in transaction.execute(self._database.tables)}
-            if "timecoverspider" in tables:
-                [(version,)] = transaction.execute("SELECT max(schema_version) FROM timecoverspider")
-                if version != SCHEMA_VERSION:
-                    raise DatasetError(
-                        f"the catalog {self._database.name} has schema version {version}, and this program "
-                        f"knows {SCHEMA_VERSION}: use the program that made it"
-                    )
-                return
-            if not create or tables & set(_TABLES) or (tables and not self._database.shared):
-                raise DatasetError(f"{self._database.name} is not a catalog of timecoverspider")
-            for table in _TABLES.values():
-                transaction.execute(table)
-            transaction.execute("INSERT INTO timecoverspider (schema_version) VALUES (?)", [SCHEMA_VERSION])
+    def _prepare(self, transaction: Transaction, write: bool) -> None:
+        tables = {name for (name,) in transaction.execute(self._database.tables)}
+        if "timecoverspider" in tables:
+            [(self._version,)] = transaction.execute("SELECT max(schema_version) FROM timecoverspider")
+            if self._version not in range(1, VERSION + 1):
+                raise DatasetError(
+                    f"the catalog {self._database.name} has schema version {self._version}, and this program "
+                    f"knows {VERSION}: use the program that made it"
+                )
+            if write and self._version < VERSION:
+                migrations.migrate(transaction, self._version)
+                self._version = VERSION
+            return
+        if not write or tables & {*TABLES, "covers"} or (tables and not self._database.shared):
+            raise DatasetError(f"{self._database.name} is not a catalog of timecoverspider")
+        create_tables(transaction)
+
+    def _facts(self, transaction: Transaction) -> dict[str, str]:
+        if self._version == 1:
+            return {"spider": migrations.SPIDER_1, **migrations.FIELDS_1.to_facts()}
+        return dict(transaction.execute("SELECT name, value FROM dataset"))
 
     def close(self) -> None:
         """Let go of the database."""
         self._database.close()
 
-    def covers(self) -> Iterator[Cover]:
-        """All covers, newest first, ties by picture URL, without holding them all in memory."""
-        order = 'ORDER BY pub_date DESC, image_url COLLATE "C", page_url'
-        return map(Cover._make, self._database.stream(f"{_SELECT} {order}"))
+    def records(self) -> Iterator[Record]:
+        """All records in the order of the feeds, without holding them all in memory."""
+        if self._version == 1:
+            yield from map(migrations.record_of_version_1, self._database.stream(migrations.NEWEST_FIRST_1))
+            return
+        numbers = array("q", (number for (number,) in self._database.stream(f"SELECT id FROM records {_ORDER}")))  # noqa: S608
+        for start in range(0, len(numbers), _AT_A_TIME):
+            yield from self._some_records(numbers[start : start + _AT_A_TIME])
+
+    def _some_records(self, numbers: Sequence[int]) -> Iterator[Record]:
+        query = (
+            "SELECT id, key, item, page_url, first_seen, records.last_checked, "  # noqa: S608 (our own names)
+            f"{', '.join(f'images.{name}' for name in Image._fields)} FROM records "
+            "LEFT JOIN record_images ON record_images.record = records.id "
+            "LEFT JOIN images ON images.path = record_images.path "
+            f"WHERE id IN ({', '.join('?' * len(numbers))}) ORDER BY id, number"
+        )
+        with self._database.transaction() as transaction:
+            rows = transaction.execute(query, list(numbers))
+        found = {number: list(group) for number, group in groupby(rows, itemgetter(0))}
+        for number in numbers:
+            if group := found.get(number):
+                _, key, item, page_url, first_seen, last_checked, *_ = group[0]
+                images = tuple(Image._make(row[6:]) for row in group if row[6] is not None)
+                complete = self.fields.completed(json.loads(item), {image.path: image for image in images})
+                yield Record(key, complete, page_url, first_seen, last_checked, images)
+
+    def images(self) -> Iterator[Image]:
+        """All images, by path."""
+        if self._version == 1:
+            yield from sorted({image.path: image for record in self.records() for image in record.images}.values())
+            return
+        yield from map(Image._make, self._pages_of(f"SELECT {_IMAGE} FROM images", "path"))  # noqa: S608
+
+    def pages(self) -> Iterator[Page]:
+        """All pages, by URL."""
+        if self._version == 1:
+            yield from sorted(Page(record.page_url, 1, 0, record.last_checked) for record in self.records())
+            return
+        query = "SELECT url, records, requests, last_read, failure FROM pages"
+        yield from map(Page._make, self._pages_of(query, "url"))
+
+    def _pages_of(self, query: str, key: str) -> Iterator[tuple[object, ...]]:
+        """The rows of a query, by its first column, which is *key*: each few in a transaction of their own."""
+        last = ""
+        while True:
+            with self._database.transaction() as transaction:
+                rows = transaction.execute(f"{query} WHERE {key} > ? ORDER BY {key} LIMIT {_AT_A_TIME}", [last])
+            yield from rows
+            if len(rows) < _AT_A_TIME:
+                return
+            last = rows[-1][0]
+
+    def crawls(self) -> list[Crawl]:
+        """All crawls, the first one first."""
+        names = _CRAWL
+        if self._version == 1:
+            names = names.replace("spider", f"'{migrations.SPIDER_1}'").replace("complete_walk", "whole_walk")
+            for name, value in (("since", "''"), ("until", "''"), ("cut_by", "''"), ("stated", "NULL")):
+                names = names.replace(name, value)
+        with self._database.transaction() as transaction:
+            return [Crawl._make(row) for row in transaction.execute(f"SELECT {names} FROM crawls ORDER BY id")]  # noqa: S608
+
+    def feeds(self) -> list[Feed]:
+        """The feeds that the data set was published as, by path."""
+        if self._version == 1:
+            return []
+        with self._database.transaction() as transaction:
+            rows = transaction.execute("SELECT path, sha256, records, written FROM feeds ORDER BY path, written")
+        return [Feed._make(row) for row in rows]
 
     def count(self) -> int:
-        """The number of covers."""
+        """The number of records."""
         with self._database.transaction() as transaction:
-            [(number,)] = transaction.execute("SELECT count(*) FROM covers")
+            table = "covers" if self._version == 1 else "records"
+            [(number,)] = transaction.execute(f"SELECT count(*) FROM {table}")  # noqa: S608
         return int(number)
 
-    def find(self, page_url: str) -> Cover | None:
-        """The cover of a page, or None where it is not here."""
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """The path of each image, and how many bytes it has."""
+        return self._database.stream("SELECT path, bytes FROM images")
+
+    def stored_pages(self) -> Iterator[str]:
+        """The pages that held one record and nothing else when they were read, and whose record is here."""
+        query = "SELECT url FROM records JOIN pages ON url = page_url WHERE pages.records = 1 AND pages.requests = 0"
+        return (url for (url,) in self._database.stream(query))
+
+    def records_with(self, paths: Iterable[str]) -> dict[str, tuple[Image, dict[int, str]]]:
+        """Of each of these paths the image, and the ids of the records that have it with their pages."""
+        found: dict[str, tuple[Image, dict[int, str]]] = {}
+        query = (
+            f"SELECT {', '.join(f'images.{name}' for name in Image._fields)}, records.id, page_url FROM images "  # noqa: S608
+            "LEFT JOIN record_images ON record_images.path = images.path "
+            "LEFT JOIN records ON records.id = record_images.record WHERE images.path = ?"
+        )
         with self._database.transaction() as transaction:
-            rows = transaction.execute(f"{_SELECT} WHERE page_url = ?", [page_url])
-        return Cover._make(rows[0]) if rows else None
+            for path in paths:
+                if rows := transaction.execute(query, [path]):
+                    owners = {number: page for *_, number, page in rows if number is not None}
+                    found[path] = Image._make(rows[0][:-2]), owners
+        return found
 
-    def save(self, covers: Iterable[Cover]) -> None:
-        """Write covers in one transaction, in place of earlier rows, but for when those were first seen."""
+    def find_image(self, path: str) -> Image | None:
+        """The image that is stored under a path, or None."""
+        return next((image for image, _ in self.records_with([path]).values()), None)
+
+    def describe(self, spider: str, fields: Fields) -> None:
+        """Remember whose data set this is, and what its fields mean."""
+        if (self.spider, self.fields) != (spider, fields):
+            with self._database.transaction(write=True) as transaction:
+                save_facts(transaction, {"spider": spider, **fields.to_facts()})
+            self.spider, self.fields = spider, fields
+
+    def save(
+        self,
+        *,
+        records: Iterable[Record] = (),
+        images: Iterable[Image] = (),
+        pages: Iterable[Page] = (),
+        failures: Mapping[str, str] | None = None,
+        crawl: int = 0,
+    ) -> list[bool]:
+        """Write all of it in one transaction; tell of each record whether it is new."""
         with self._database.transaction(write=True) as transaction:
-            transaction.executemany(_SAVE, covers)
+            save_images(transaction, images)
+            new = [save_record(transaction, record, self.fields, crawl) for record in records]
+            save_pages(transaction, pages)
+            save_failures(transaction, (failures or {}).items())
+        return new
 
-    def begin_crawl(self, archive: str) -> int:
+    def save_feed(self, feed: Feed) -> None:
+        """Note a feed before it gets its name; earlier ones at its path stay until ``forget_feeds``."""
+        with self._database.transaction(write=True) as transaction:
+            transaction.execute("DELETE FROM feeds WHERE path = ? AND sha256 = ?", [feed.path, feed.sha256])
+            transaction.execute("INSERT INTO feeds (path, sha256, records, written) VALUES (?, ?, ?, ?)", list(feed))
+
+    def forget_feeds(self, feed: Feed) -> None:
+        """Forget what stood at a path before this feed."""
+        with self._database.transaction(write=True) as transaction:
+            transaction.execute("DELETE FROM feeds WHERE path = ? AND sha256 <> ?", [feed.path, feed.sha256])
+
+    def begin_crawl(self, spider: str, archive: str) -> int:
         """Note that a crawl starts, and give the number of its row."""
         with self._database.transaction(write=True) as transaction:
             [(number,)] = transaction.execute(
-                "INSERT INTO crawls (archive, started) VALUES (?, ?) RETURNING id", [archive, now()]
+                "INSERT INTO crawls (spider, archive, since, until, started, cut_by) VALUES (?, ?, '', '', ?, '') "
+                "RETURNING id",
+                [spider, archive, now()],
             )
         return int(number)
 
     def end_crawl(
-        self, number: int, *, outcome: str, whole_walk: bool, known: int, new: int, failed: int, requests: int
+        self,
+        number: int,
+        *,
+        outcome: str,
+        complete_walk: bool,
+        cut_by: str,
+        known: int,
+        new: int,
+        failed: int,
+        requests: int,
     ) -> None:
         """Note how a crawl ended."""
         with self._database.transaction(write=True) as transaction:
             transaction.execute(
-                "UPDATE crawls SET ended = ?, outcome = ?, whole_walk = ?, known = ?, new = ?, failed = ?, "
-                "requests = ? WHERE id = ?",
-                [now(), outcome, whole_walk, known, new, failed, requests, number],
+                "UPDATE crawls SET ended = ?, outcome = ?, complete_walk = ?, cut_by = ?, known = ?, new = ?, "
+                "failed = ?, requests = ? WHERE id = ?",
+                [now(), outcome, complete_walk, cut_by, known, new, failed, requests, number],
             )
 
     def last_crawl_was_complete(self) -> bool:
@@ -163,29 +255,9 @@ class Catalog:
         with self._database.transaction() as transaction:
             return transaction.execute("SELECT outcome FROM crawls ORDER BY id DESC LIMIT 1") == [(COMPLETE,)]
 
-    def last_whole_walk(self) -> datetime | None:
+    def last_complete_walk(self) -> datetime | None:
         """When the latest complete crawl that went through all listings ended."""
+        query = "SELECT max(ended) FROM crawls WHERE outcome = ? AND complete_walk"
         with self._database.transaction() as transaction:
-            [(ended,)] = transaction.execute(
-                "SELECT max(ended) FROM crawls WHERE outcome = ? AND whole_walk", [COMPLETE]
-            )
+            [(ended,)] = transaction.execute(query, [COMPLETE])
         return datetime.fromisoformat(ended) if ended else None
-
-
-def _database(place: str | Path, *, create: bool) -> Database:
-    """The database at a place that CATALOG_URL can name, or in a file. Raises DatasetError."""
-    if isinstance(place, Path):
-        return SQLite(place, create=create)
-    scheme, _, rest = place.partition("://")
-    if scheme == "sqlite" and rest.startswith("/") and rest != "/" and "?" not in rest:
-        return SQLite(Path(rest[1:]), create=create)
-    if scheme not in ("postgresql", "postgresql+psycopg", "postgres"):
-        raise DatasetError(
-            "CATALOG_URL must be postgresql://user:password@host:port/name, sqlite:////absolute/path, "
-            "sqlite:///relative/path, or empty"
-        )
-    try:
-        from timecoverspider.dataset.postgresql import PostgreSQL  # noqa: PLC0415 (not everybody has psycopg, nor needs it)
-    except ImportError as error:
-        raise DatasetError('CATALOG_URL needs psycopg: pip install "psycopg[binary]"') from error
-    return PostgreSQL(f"postgresql://{rest}")

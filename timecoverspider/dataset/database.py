@@ -4,14 +4,15 @@ import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from timecoverspider.exceptions import CatalogError
+from timecoverspider.exceptions import CatalogError, DatasetError
 
 Row = tuple[Any, ...]
+
+_PATIENCE = 60.0  # seconds that a transaction waits while somebody else reads or writes the same SQLite file
 
 
 class Transaction:
@@ -107,7 +108,7 @@ class SQLite(Database):
         super().__init__()
 
     def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._uri, uri=True, isolation_level=None, check_same_thread=False)
+        return sqlite3.connect(self._uri, _PATIENCE, uri=True, isolation_level=None, check_same_thread=False)
 
     def _streaming_cursor(self, connection: sqlite3.Connection) -> sqlite3.Cursor:
         return connection.cursor()
@@ -116,21 +117,33 @@ class SQLite(Database):
         return sql.replace("SERIAL", "INTEGER").replace('COLLATE "C"', "COLLATE BINARY")
 
 
-def set_aside_if_corrupt(path: Path) -> Path | None:
-    """Rename an SQLite file that cannot be read, so that a new one can be made; gives its new name.
-
-    Gives None where there is nothing wrong with it, or nothing there.
-    """
-    if not path.exists():
-        return None
+def open_database(place: str | Path, *, create: bool) -> Database:
+    """The database at a place that CATALOG_URL can name, or in a file. Raises DatasetError."""
+    if isinstance(place, Path):
+        return SQLite(place, create=create)
+    scheme, _, rest = place.partition("://")
+    if scheme == "sqlite" and rest.startswith("/") and rest != "/" and "?" not in rest:
+        return SQLite(Path(rest[1:]), create=create)
+    if scheme not in ("postgresql", "postgresql+psycopg", "postgres"):
+        raise DatasetError(
+            "CATALOG_URL must be postgresql://user:password@host:port/name, sqlite:////absolute/path, "
+            "sqlite:///relative/path, or empty"
+        )
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)) as connection:
-            if connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",):
-                return None
+        from timecoverspider.dataset.postgresql import PostgreSQL  # noqa: PLC0415 (not everybody has psycopg)
+    except ImportError as error:
+        raise DatasetError('CATALOG_URL needs psycopg: pip install "psycopg[binary]"') from error
+    return PostgreSQL(f"postgresql://{rest}")
+
+
+def is_corrupt(file: Path) -> bool:
+    """Whether an SQLite file is there and cannot be read. One that is locked or forbidden is not corrupt."""
+    if not file.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=rw", uri=True)) as connection:
+            return bool(connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",))
     except sqlite3.OperationalError:
-        return None  # locked, or not allowed: opening it will say so
+        return False  # opening it will say so
     except sqlite3.DatabaseError:
-        pass
-    aside = path.with_name(f"{path.name}.corrupt-{datetime.now(UTC):%Y%m%dT%H%M%S}")
-    path.rename(aside)
-    return aside
+        return True

@@ -1,25 +1,23 @@
-"""Files written whole or not at all."""
+"""Write a file completely or not at all."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 
-def write_atomically(store: Path, path: str, content: bytes, modified: float | None = None) -> None:
-    """Write a file below *store*: elsewhere in it first, and renamed when it is on disk.
+def write_atomically(target: Path, content: bytes, drafts: Path) -> None:
+    """Write a file in the folder *drafts* first, and rename it when it is on disk.
 
-    *modified*, in seconds since 1970, becomes the file's time. Raises OSError where it cannot be written; what was
-    there before stays.
+    Both must be on one file system. Raises OSError; the file that was there before then stays.
     """
-    target, draft = store / path, incoming_folder(store) / f"{Path(path).name}.{os.getpid()}"
-    for folder in (target.parent, draft.parent):
+    draft = drafts / f"{target.name}.{os.getpid()}"
+    for folder in (target.parent, drafts):
         folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     try:
         left = memoryview(content)
         while left:
             left = left[os.write(descriptor, left) :]
-        if modified is not None:
-            os.utime(descriptor, (modified, modified))
         os.fsync(descriptor)
     except OSError:
         draft.unlink(missing_ok=True)
@@ -29,12 +27,17 @@ def write_atomically(store: Path, path: str, content: bytes, modified: float | N
     draft.replace(target)
 
 
-def incoming_folder(store: Path) -> Path:
-    """The folder in which files are written before they have their names."""
-    return store / ".incoming"
+def flush_folder(folder: Path) -> None:
+    """Have the names in a folder reach the disk, so that a rename survives a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
-def clear_incoming(store: Path) -> None:
-    """Delete what an interrupted crawl left half-written."""
-    for leftover in incoming_folder(store).glob("*"):
-        leftover.unlink(missing_ok=True)  # by the process of that crawl, which may not have ended yet
+def set_aside(path: Path, why: str) -> Path:
+    """Rename a file to ``<name>.<why>-<time>``, and give its new path. Raises OSError."""
+    aside = path.with_name(f"{path.name}.{why}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
+    path.rename(aside)
+    return aside

@@ -30,19 +30,19 @@ class ImageStore:
         self._awaited: dict[int, asyncio.Future[StoredImage]] = {}
         self._started: asyncio.Future[Process] | None = None
 
-    async def store(self, path: str, content: bytes, modified: float | None = None) -> StoredImage:
+    async def store(self, path: str, content: bytes) -> StoredImage:
         """Store a picture under *path* in the folder; on return it is on disk.
 
-        *modified*, in seconds since 1970, becomes its file's time. Raises InvalidImageError where it is not a whole
+        Raises InvalidImageError where it is not a whole
         picture, and OSError where it cannot be stored; what was there before stays.
         """
-        return await self._ask(True, path, content, modified)
+        return await self._ask(True, path, content)
 
     async def inspect(self, path: str) -> StoredImage:
         """Decode the picture that is stored under *path*. Raises InvalidImageError or OSError."""
         return await self._ask(False, path)
 
-    async def _ask(self, store: bool, path: str, content: bytes = b"", modified: float | None = None) -> StoredImage:
+    async def _ask(self, store: bool, path: str, content: bytes = b"") -> StoredImage:
         if self._started is None:
             self._started = asyncio.ensure_future(self._start())
         process: Process = await asyncio.shield(self._started)
@@ -51,7 +51,7 @@ class ImageStore:
             raise _ended()
         number, name = next(self._numbers), path.encode()
         answer = self._awaited[number] = asyncio.get_running_loop().create_future()
-        process.stdin.writelines((HEADER.pack(number, store, modified or 0, len(name), len(content)), name, content))
+        process.stdin.writelines((HEADER.pack(number, store, len(name), len(content)), name, content))
         try:
             async with asyncio.timeout(self._patience):
                 picture: StoredImage = await answer
@@ -80,7 +80,7 @@ class ImageStore:
                 answer = self._awaited.pop(number)
                 if answer.done():  # who asked has not waited
                     continue
-                if outcome == "kept":
+                if outcome == "stored":
                     answer.set_result(StoredImage(**value))
                 else:
                     answer.set_exception(InvalidImageError(value) if outcome == "refused" else OSError(*value))

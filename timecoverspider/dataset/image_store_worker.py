@@ -11,13 +11,15 @@ import struct
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
 from timecoverspider.dataset.files import write_atomically
 from timecoverspider.dataset.images import InvalidImageError, StoredImage, validate_image
+from timecoverspider.dataset.layout import Layout
 
-HEADER = struct.Struct("<Q?dII")  # number, whether to store, time of modification, lengths of path and of content
+HEADER = struct.Struct("<Q?II")  # number, whether to store, lengths of path and of content
 _THREADS = 4  # as many pictures are flushed to disk at a time
 
 
@@ -27,7 +29,6 @@ class _Request:
 
     number: int
     store: bool
-    modified: float  # seconds since 1970, 0 where it is not known
     path: str
     content: bytes
 
@@ -37,21 +38,23 @@ def _read(pipe: IO[bytes]) -> _Request | None:
     header = pipe.read(HEADER.size)
     if len(header) < HEADER.size:
         return None
-    number, store, modified, path_length, length = HEADER.unpack(header)
+    number, store, path_length, length = HEADER.unpack(header)
     path, content = pipe.read(path_length), pipe.read(length)
-    return _Request(number, store, modified, path.decode(), content) if len(content) == length else None
+    return _Request(number, store, path.decode(), content) if len(content) == length else None
 
 
 def _handle(folder: Path, request: _Request, answers: int) -> None:
     """Do what is asked for, and answer in one line: the number, how it went, and what there is to say."""
     outcome: tuple[str, Any]
     try:
-        content = request.content if request.store else (folder / request.path).read_bytes()
+        file = folder / request.path
+        content = request.content if request.store else file.read_bytes()
         width, height = validate_image(content)
         if request.store:
-            write_atomically(folder, request.path, content, request.modified or None)
+            write_atomically(file, content, Layout(folder).drafts)
         checksum = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        outcome = "kept", asdict(StoredImage(checksum, width, height, len(content)))
+        stored = datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat(timespec="microseconds")
+        outcome = "stored", asdict(StoredImage(checksum, width, height, len(content), stored))
     except InvalidImageError as error:
         outcome = "refused", str(error)
     except OSError as error:

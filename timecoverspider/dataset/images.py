@@ -15,12 +15,13 @@ MAX_PIXELS = 50_000_000  # of all frames together; the archive's covers have hal
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """What a whole picture is like."""
+    """What a complete image is like."""
 
     checksum: str  # MD5
     width: int  # pixels
     height: int
     bytes: int
+    stored: str = ""  # UTC, with microseconds: the time of its file
 
 
 def validate_image(content: bytes) -> tuple[int, int]:

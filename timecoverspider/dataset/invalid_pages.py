@@ -3,8 +3,6 @@
 import hashlib
 from pathlib import Path
 
-from scrapy.http import Response
-
 KEPT = 20  # pages in the folder, the newest
 
 
@@ -15,18 +13,18 @@ class InvalidPages:
         self._folder = folder
         self._saved = 0
 
-    def save(self, response: Response, reason: str) -> Path | None:
+    def save(self, url: str, body: bytes, reason: str) -> Path | None:
         """Write a page under its URL's SHA-1, and beside it the URL and the reason.
 
-        Gives the page's file, or None where this crawl has kept enough. Raises OSError.
+        Gives the page's file, or None if this crawl has kept enough. Raises OSError.
         """
         if self._saved >= KEPT:
             return None
         self._saved += 1
         self._folder.mkdir(exist_ok=True)
-        page = self._folder / f"{hashlib.sha1(response.url.encode(), usedforsecurity=False).hexdigest()}.html"
-        page.write_bytes(response.body)
-        page.with_suffix(".txt").write_text(f"{response.url}\n{reason}\n", encoding="utf-8")
+        page = self._folder / f"{hashlib.sha1(url.encode(), usedforsecurity=False).hexdigest()}.html"
+        page.write_bytes(body)
+        page.with_suffix(".txt").write_text(f"{url}\n{reason}\n", encoding="utf-8")
         pages = sorted(self._folder.glob("*.html"), key=lambda file: file.stat().st_mtime_ns)
         for old in pages[:-KEPT]:
             old.unlink()

@@ -1,51 +1,50 @@
-"""Whose the output folder is: one crawl's at a time, and one archive's for good."""
+"""Who writes to a data set: one process at a time, for one archive for good."""
 
 import contextlib
 import fcntl
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
-from timecoverspider.dataset.catalog import now
-from timecoverspider.exceptions import DatasetError, LockedError
+from timecoverspider.exceptions import DatasetError, DatasetLockedError
 
 
-def lock(folder: Path) -> int:
-    """Take the folder for this process until it ends, however it ends, or until the descriptor is closed.
+def lock(file: Path) -> int:
+    """Lock a data set until this process ends, however it ends, or until the descriptor is closed.
 
-    Raises LockedError where another process has it.
+    Raises DatasetLockedError if another process, or this one, holds the lock.
     """
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-    _take(descriptor, folder, fcntl.LOCK_EX)
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    _take(descriptor, file, fcntl.LOCK_EX)
     os.truncate(descriptor, 0)
-    os.write(descriptor, f"process {os.getpid()} since {now()}".encode())
+    os.write(descriptor, f"process {os.getpid()} since {datetime.now(UTC).isoformat(timespec='seconds')}".encode())
     return descriptor
 
 
-def check_unlocked(folder: Path) -> None:
-    """Raise LockedError where a process has the folder, and change nothing."""
+def check_unlocked(file: Path) -> None:
+    """Change nothing. Raises DatasetLockedError if a process holds the lock."""
     with contextlib.suppress(FileNotFoundError):
-        descriptor = os.open(folder / ".lock", os.O_RDONLY)
-        _take(descriptor, folder, fcntl.LOCK_SH)
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        _take(descriptor, file, fcntl.LOCK_SH)
         os.close(descriptor)
 
 
-def _take(descriptor: int, folder: Path, how: int) -> None:
+def _take(descriptor: int, file: Path, how: int) -> None:
     try:
         fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except BlockingIOError as error:
         holder = os.read(descriptor, 200).decode() or "another process"
         os.close(descriptor)
-        raise LockedError(f"{folder} is in use by {holder}") from error
+        raise DatasetLockedError(f"{file.parent} is in use by {holder}") from error
 
 
-def claim(folder: Path, archive: str) -> None:
-    """Remember which archive fills the folder; raises DatasetError where it was another one."""
-    mark = folder / ".archive"
+def claim(mark: Path, archive: str) -> None:
+    """Remember which archive fills the data set. Raises DatasetError if another one fills it."""
     filled_from = mark.read_text().strip() if mark.exists() else ""
     if not filled_from:  # new, or killed in the middle of the next line
         mark.write_text(f"{archive}\n")
     elif filled_from != archive:
         raise DatasetError(
-            f"{folder} holds the covers of ARCHIVE={filled_from}, which {archive} ones must not mix with: "
+            f"{mark.parent} holds the covers of ARCHIVE={filled_from}, which {archive} ones must not mix with: "
             f"give another folder with -s FILES_STORE=…, or move this one away"
         )

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -12,9 +12,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from timecoverspider.dataset.catalog import Catalog, Cover
+from timecoverspider.dataset.dataset import Dataset
 from timecoverspider.dataset.images import InvalidImageError, validate_image
-from timecoverspider.extensions.feedexport import record
+from timecoverspider.dataset.layout import Layout
+from timecoverspider.dataset.lock import lock
+from timecoverspider.dataset.rows import Image, Record
 
 UNKNOWN = "unknown"  # what is found of a file that no cover has
 _AT_A_TIME = 1000  # covers that are handed to the threads
@@ -30,40 +32,55 @@ class Finding:
     page_url: str = ""  # of the cover whose picture it is
 
 
-def verify(folder: Path, catalog: Catalog, feed: Path | None, done: Callable[[], object]) -> Iterator[Finding]:
-    """Check the pictures in a folder, and the feed where there is one, against the catalog; nothing is changed.
+def verify(dataset: Dataset, feed: Path | None, done: Callable[[], object]) -> Iterator[Finding]:
+    """Check the images of a data set, and a feed if there is one, against the catalog; nothing is changed.
 
-    Pictures are read and decoded by a thread for each core; *done* is called after each. Raises CatalogError.
+    Images are read and decoded by a thread for each core; *done* is called after each. Raises CatalogError.
     """
-    yield from _check_pictures(folder, catalog.covers(), done)
-    yield from _check_folder(folder, catalog.covers())
+    yield from _check_images(dataset, done)
+    yield from _check_folder(dataset)
     if feed:
-        yield from _check_feed(feed, catalog.covers())
+        yield from _check_feed(feed, dataset.records())
 
 
-def _check_pictures(folder: Path, covers: Iterator[Cover], done: Callable[[], object]) -> Iterator[Finding]:
+def move_unknown(layout: Layout, findings: Iterable[Finding]) -> None:
+    """Move the files that no record has to the folder of unknown ones. Raises DatasetLockedError."""
+    descriptor = lock(layout.lock)
+    try:
+        for finding in findings:
+            if finding.what == UNKNOWN:
+                layout.unknown.mkdir(exist_ok=True)
+                (layout.folder / finding.subject).rename(layout.unknown / Path(finding.subject).name)
+    finally:
+        os.close(descriptor)
+
+
+def _check_images(dataset: Dataset, done: Callable[[], object]) -> Iterator[Finding]:
+    images = ((image, record.page_url) for record in dataset.records() for image in record.images)
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        while batch := list(islice(covers, _AT_A_TIME)):
-            for finding in threads.map(partial(_check_picture, folder), batch):
+        while batch := list(islice(images, _AT_A_TIME)):
+            for finding in threads.map(partial(_check_image, dataset.folder), batch):
                 done()
                 if finding:
                     yield finding
 
 
-def _check_picture(folder: Path, cover: Cover) -> Finding | None:
+def _check_image(folder: Path, of_record: tuple[Image, str]) -> Finding | None:
+    image, page_url = of_record
+
     def found(what: str, reason: str) -> Finding:
-        return Finding(what, cover.path, reason, cover.page_url)
+        return Finding(what, image.path, reason, page_url)
 
     try:
-        content = (folder / cover.path).read_bytes()
+        content = (folder / image.path).read_bytes()
     except FileNotFoundError:
         return found("missing", "there is no such file")
     except OSError as error:
         return found("undecodable", f"it cannot be read: {error.strerror}")
-    if len(content) != cover.bytes:
-        return found("cut", f"it has {len(content):,} bytes in place of {cover.bytes:,}")
-    if hashlib.md5(content, usedforsecurity=False).hexdigest() != cover.checksum:
-        return found("altered", f"its MD5 is not {cover.checksum}")
+    if len(content) != image.bytes:
+        return found("cut", f"it has {len(content):,} bytes in place of {image.bytes:,}")
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != image.checksum:
+        return found("altered", f"its MD5 is not {image.checksum}")
     try:
         validate_image(content)
     except InvalidImageError as error:
@@ -71,13 +88,13 @@ def _check_picture(folder: Path, cover: Cover) -> Finding | None:
     return None
 
 
-def _check_folder(folder: Path, covers: Iterator[Cover]) -> Iterator[Finding]:
-    files = {str(file.relative_to(folder)) for file in (folder / "full").glob("*")}
-    for path in sorted(files.difference(cover.path for cover in covers)):
+def _check_folder(dataset: Dataset) -> Iterator[Finding]:
+    files = {dataset.layout.path(file) for file in dataset.layout.images.glob("*")}
+    for path in sorted(files.difference(image.path for record in dataset.records() for image in record.images)):
         yield Finding(UNKNOWN, path, "no cover in the catalog has this file")
 
 
-def _check_feed(feed: Path, covers: Iterator[Cover]) -> Iterator[Finding]:
+def _check_feed(feed: Path, records: Iterator[Record]) -> Iterator[Finding]:
     try:
         published = Counter(map(_canonical, _records(feed)))
     except OSError as error:
@@ -86,11 +103,11 @@ def _check_feed(feed: Path, covers: Iterator[Cover]) -> Iterator[Finding]:
     except ValueError as error:
         yield Finding("no feed", str(feed), f"it is no list of records: {error}")
         return
-    for cover in covers:
-        row = _canonical(dict(record(cover)))
+    for record in records:
+        row = _canonical(record.item)
         published[row] -= 1
         if published[row] < 0:
-            yield Finding("not in the feed", cover.page_url, f"{feed} has no record of it that says the same")
+            yield Finding("not in the feed", record.page_url, f"{feed} has no record of it that says the same")
     for row in published.elements():  # what is left
         yield Finding("only in the feed", str(feed), f"the catalog does not have its record {row:.200}")
 

@@ -11,7 +11,7 @@ from scrapy.exceptions import DontCloseSpider, IgnoreRequest
 from scrapy.http import Request, Response
 
 from timecoverspider.backoff import LONGEST, retry_after
-from timecoverspider.extensions.crawl_state import Dataset
+from timecoverspider.extensions.crawl_state import CrawlState
 
 _WAIT = "retry_wait"
 
@@ -49,12 +49,12 @@ class BackoffRetryMiddleware(RetryMiddleware):
         wait = request.meta.pop(_WAIT, None)
         if wait is None:
             return
-        dataset = self.crawler.get_extension(Dataset)
+        state = self.crawler.get_extension(CrawlState)
         active = self.crawler.engine.downloader.active
         active.discard(request)  # it leaves its place among CONCURRENT_REQUESTS to others
         self._waiting += 1
         try:
-            await asyncio.wait_for((dataset.ending if dataset else asyncio.Event()).wait(), wait)
+            await asyncio.wait_for((state.stopping if state else asyncio.Event()).wait(), wait)
         except TimeoutError:
             return
         finally:

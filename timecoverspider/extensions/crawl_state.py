@@ -1,245 +1,364 @@
-"""The data set that a crawl works on: its folder, its catalog, and how complete it is."""
+"""How far a crawl is, what of it failed, and how it ended."""
 
 import asyncio
+import json
 import logging
-import os
-import signal
-from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import FrameType
-from typing import Self
+from typing import Any, Self
 
-from scrapy import signals
+from scrapy import Request, Spider, signals
 from scrapy.crawler import Crawler
-from scrapy.exceptions import NotConfigured
+from scrapy.exceptions import DropItem, NotConfigured
+from scrapy.exporters import PythonItemExporter
+from scrapy.http import Response
+from scrapy.utils.serialize import ScrapyJSONEncoder
 from twisted.python.failure import Failure
 
-from timecoverspider.dataset.catalog import COMPLETE, Catalog, Cover
-from timecoverspider.dataset.database import set_aside_if_corrupt
-from timecoverspider.dataset.files import clear_incoming
-from timecoverspider.dataset.lock import claim, lock
-from timecoverspider.exceptions import CatalogError, DatasetError
-from timecoverspider.items import MagazineCover
+from timecoverspider.dataset.dataset import Dataset
+from timecoverspider.dataset.feed_file import FeedFile
+from timecoverspider.dataset.rows import Fields, Image, Page, Record, now
+from timecoverspider.dataset.write_queue import WriteQueue
+from timecoverspider.exceptions import (
+    COMPLETE,
+    AbortedError,
+    CatalogError,
+    CrawlError,
+    IncompleteError,
+    InterruptedCrawlError,
+    SiteError,
+    UsageError,
+)
 from timecoverspider.text import one_line
+from timecoverspider.utils.request import page_url
 
 logger = logging.getLogger(__name__)
 
-_COMMIT_INTERVAL = 0.05  # seconds; a transaction for each cover would take as long as the rest of the crawl
+_SIGNALS = (
+    "engine_started",
+    "request_scheduled",
+    "request_dropped",
+    "item_scraped",
+    "item_dropped",
+    "item_error",
+    "spider_closed",
+    "engine_stopped",
+)
+_PIPELINE = "timecoverspider.pipelines.ImageStorePipeline"
+_AHEAD = 500  # pages that wait their turn before pagination waits: those of a large archive would fill the memory
 
 
-class Dataset:
-    """The data set of one crawl: an extension that the other components get from the crawler.
+class IncompleteItemError(DropItem):
+    """An image of an item could not be had. Raised by ImageStorePipeline."""
 
-    Enabled by DATASET_ENABLED, which only ``scrapy crawl`` sets. Raises DatasetError when it cannot be opened.
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, log_level="DEBUG")  # CrawlState names the page, and why
+
+
+class CrawlState:
+    """The state of one crawl: an extension that the other components get from the crawler.
+
+    Enabled by DATASET_ENABLED, which only ``scrapy crawl`` sets. Raises DatasetError if the data set cannot be used,
+    and UsageError if a feed or the settings contradict it.
     """
 
     def __init__(self, crawler: Crawler) -> None:
-        self._crawler = crawler
-        self._settings = crawler.settings
-        self.folder = Path(self._settings["FILES_STORE"]).resolve()
-        #: Covers whose row and picture are here, by page URL.
-        self.known: set[str] = set()
-        #: Covers whose picture is gone or has another size, by page URL.
-        self.damaged: dict[str, Cover] = {}
-        #: Covers that were found but could not be had, by page URL, with the reason.
-        self.failed: dict[str, str] = {}
-        #: Covers whose pages have been asked for, by page URL, until they are here or have failed.
-        self.awaited: set[str] = set()
-        self.new = 0  # covers that were not here before
-        self.unreadable = ""  # why the archive could not be read
-        self.broken = ""  # why the crawl could not go on
-        self.walked_whole = False  # to the last listing page
-        self.signal = 0  # that asked the crawl to stop
-        self.ending = asyncio.Event()  # from when on nothing new is begun
-        self._unsaved: dict[str, Cover] = {}
-        self._next_write: asyncio.Future[None] | None = None
-        self._writing = asyncio.Lock()
-        self.refresh = self._asked("refresh")
-        #: Whether just what is damaged is fetched. It is no crawl for the catalog, which would take it for a whole one.
-        self.repairs = self.walked_enough = self._settings["REPAIR"] is not None
-        self._loop = asyncio.get_running_loop()
+        assert crawler.spider is not None  # noqa: S101 (Scrapy makes it before its extensions)
+        self._crawler, self._spider, settings = crawler, crawler.spider, crawler.settings
+        self.stopping = asyncio.Event()  # from when on nothing new is begun
+        self.refresh = self._is_asked("refresh")  # all pages again, and images that changed
+        self._repairs = getattr(self._spider, "repair", None)  # paths of images: nothing else is fetched
+        self._pending: dict[str, Request] = {}  # pages that were requested and are not read yet, by URL
+        self._failed: dict[str, str] = {}  # pages that could not be had, or whose images could not, with the reason
+        self._site_error = self._abort_reason = self._cut_by = ""
+        self._signal = 0
+        self._has_pipeline = False
+        self._finished = self._stopped_early = self._leads_in_circles = False
+        self.pages_read = 0  # but for start pages
+        self.item_pages_read = 0  # pages that yielded a record
+        self.stored_pages_listed = 0  # links to pages that need not be requested
+        self.new = 0  # records that were not here before
         with ExitStack() as held:
-            held.callback(_leave_when_interrupted)
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, self._interrupted)  # what Scrapy's are told before the engine runs gets lost
-            self.catalog = self._open(held)
-            self.may_stop_early = self._survey()
-            self._number = None if self.repairs else self.catalog.begin_crawl(self._settings["ARCHIVE"])
+            self.dataset = Dataset(
+                settings["FILES_STORE"], settings["CATALOG_URL"], write=True, archive=settings["ARCHIVE"]
+            )
+            held.callback(self.dataset.close)
+            if self.dataset.corrupt_catalog:
+                aside = self.dataset.corrupt_catalog
+                logger.warning("The catalog could not be read. It is now %s, and a new one is made.", aside)
+            self._check_feeds()
+            self.dataset.catalog.describe(self._spider.name, _fields(self._spider, settings))
+            self._survey = self.dataset.survey(set(self._repairs or ()))
+            self.known = self._survey.records  # records in the catalog when the crawl began
+            self._may_stop_early = self._is_audited() and not self._is_asked("full") and not self.refresh
+            self._number = (
+                0 if self.repairs else self.dataset.catalog.begin_crawl(self._spider.name, settings["ARCHIVE"])
+            )
+            self.queue = WriteQueue(self.dataset.catalog, self._number)
             self._held = held.pop_all()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         if not crawler.settings.getbool("DATASET_ENABLED"):
             raise NotConfigured
-        dataset = cls(crawler)
-        crawler.signals.connect(dataset.engine_started, signals.engine_started)
-        crawler.signals.connect(dataset.item_error, signals.item_error)
-        crawler.signals.connect(dataset.spider_closed, signals.spider_closed)
-        crawler.signals.connect(dataset.engine_stopped, signals.engine_stopped)
-        return dataset
+        state = cls(crawler)
+        for name in _SIGNALS:
+            crawler.signals.connect(getattr(state, name), getattr(signals, name))
+        return state
 
     @classmethod
     def of(cls, crawler: Crawler) -> Self:
-        """The data set of a crawl. Raises NotConfigured, which leaves the caller out, in a command that has none."""
-        dataset = crawler.get_extension(cls)
-        if dataset is None:
+        """The state of a crawl. Raises NotConfigured, which leaves the caller out, in a command that has none."""
+        state = crawler.get_extension(cls)
+        if state is None:
             raise NotConfigured
-        return dataset
+        return state
 
-    def _open(self, held: ExitStack) -> Catalog:
-        """Take the folder and open its catalog; *held* lets go of them."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            held.callback(os.close, lock(self.folder))
-            claim(self.folder, self._settings["ARCHIVE"])
-            clear_incoming(self.folder)
-            file = self.folder / "catalog.db"
-            if not self._settings["CATALOG_URL"] and (aside := set_aside_if_corrupt(file)):
-                logger.warning("The catalog could not be read. It is now %s, and a new one is made.", aside)
-        except OSError as error:
-            raise DatasetError(f"cannot use {self.folder}: {error.strerror}") from error
-        catalog = Catalog(self._settings["CATALOG_URL"] or file)
-        held.callback(catalog.close)
-        return catalog
+    def _is_asked(self, argument: str) -> bool:
+        return getattr(self._spider, argument, "0") == "1"
 
-    def _survey(self) -> bool:
-        """See which covers are here; tells whether the walk may stop where it meets only these."""
-        to_repair = set(self._settings.getlist("REPAIR"))
-        for cover in self.catalog.covers():
-            if self.size(cover.path) == cover.bytes and cover.page_url not in to_repair:
-                self.known.add(cover.page_url)
-            else:
-                self.damaged[cover.page_url] = cover
-        last_audit = self.catalog.last_whole_walk()
-        valid = timedelta(days=self._settings.getfloat("AUDIT_EVERY_DAYS"))
-        audited = last_audit is not None and datetime.now(UTC) - last_audit < valid
-        return audited and self.catalog.last_crawl_was_complete() and not self._asked("full") and not self.refresh
+    def _check_feeds(self) -> None:
+        for uri in self._crawler.settings.getdict("FEEDS"):
+            scheme, _, path = str(uri).rpartition("://")
+            if scheme in ("", "file") and "%(" not in path:
+                FeedFile(Path(path), self.dataset).check()
 
-    def _asked(self, argument: str) -> bool:
-        return getattr(self._crawler.spider, argument, "0") == "1"
+    def _is_audited(self) -> bool:
+        catalog = self.dataset.catalog
+        last, valid = catalog.last_complete_walk(), timedelta(days=self._crawler.settings.getfloat("AUDIT_EVERY_DAYS"))
+        return last is not None and datetime.now(UTC) - last < valid and catalog.last_crawl_was_complete()
 
-    def size(self, path: str) -> int | None:
-        """The size of a stored picture in bytes, or None where there is none."""
-        try:
-            return os.stat(f"{self.folder}/{path}").st_size  # noqa: PTH116 (pathlib takes thrice as long)
-        except OSError:
-            return None
+    # What need not be requested.
 
-    def covers(self) -> Iterator[Cover]:
-        """The covers that are here, row and picture, newest first."""
-        return (cover for cover in self.catalog.covers() if cover.page_url not in self.damaged)
+    @property
+    def repairs(self) -> bool:
+        """Whether damaged images are fetched and nothing else. The catalog does not list it as a crawl."""
+        return self._repairs is not None
 
-    async def save(self, cover: Cover) -> None:
-        """Write a cover to the catalog; on return it is on disk.
+    @property
+    def may_stop_early(self) -> bool:
+        """Whether a listing without a new page may end the crawl, because an earlier crawl saw the rest."""
+        return self._may_stop_early
 
-        Covers that come while others are being written go into one transaction. Raises CatalogError.
-        """
-        self._unsaved[cover.page_url] = cover
-        if self._next_write is None:
-            self._next_write = asyncio.ensure_future(self._write())
-        await asyncio.shield(self._next_write)
-        if cover.page_url not in self.known and cover.page_url not in self.damaged:
-            self.new += 1
-        self.known.add(cover.page_url)
-        self.damaged.pop(cover.page_url, None)
-        self.awaited.discard(cover.page_url)
+    @property
+    def damaged(self) -> dict[str, Image]:
+        """Images that are gone or damaged, by path, until they have been fetched again."""
+        return self._survey.damaged
 
-    async def _write(self) -> None:
-        async with self._writing:
-            await asyncio.sleep(_COMMIT_INTERVAL)
-            batch, self._unsaved, self._next_write = self._unsaved, {}, None
-            await asyncio.to_thread(self.catalog.save, batch.values())
+    def is_stored(self, url: str) -> bool:
+        """Whether a page need not be requested: its record is stored, but perhaps for a damaged image."""
+        return url in self._survey.pages
 
-    def miss(self, page_url: str, reason: str) -> None:
-        """Note that a cover could not be had: one line of the log and the stat ``covers/failed``."""
-        if page_url not in self.failed:
-            reason = one_line(reason)
-            self.failed[page_url] = reason
-            self.awaited.discard(page_url)
+    def pages_with(self, path: str) -> list[str]:
+        """The pages of the records that have a damaged image."""
+        return sorted(set(self._survey.owners.get(path, {}).values()))
+
+    # What happens to pages.
+
+    @property
+    def pending(self) -> int:
+        """How many pages were requested and are not read yet."""
+        return len(self._pending)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether so many pages are pending that pagination should wait."""
+        return len(self._pending) > _AHEAD
+
+    def request_scheduled(self, request: Request) -> None:
+        self._pending.setdefault(page_url(request, self._spider), request)
+
+    def request_dropped(self, request: Request) -> None:
+        url = page_url(request, self._spider)
+        if self._pending.get(url) is request:  # else it is a duplicate of one that is pending
+            del self._pending[url]
+
+    def record_page(self, page: Page, *, stored: int, is_start: bool) -> None:
+        """Write down that a page has been read, and how many stored pages it lists."""
+        self._pending.pop(page.url, None)
+        self.pages_read += not is_start
+        self.item_pages_read += bool(page.records)
+        self.stored_pages_listed += stored
+        if page.url not in self._failed:
+            self.queue.add_page(page)
+
+    def record_failure(self, url: str, reason: str) -> None:
+        """Write down that a page, or an image of its record, could not be had: one line and a stat."""
+        if self._drop_pending(url, reason):
             self._crawler.stats.inc_value("covers/failed")
-            logger.error("Missing: <%s>: %s", page_url, reason)
+            logger.error("Missing: <%s>: %s", url, self._failed[url])
 
-    def misread(self, reason: str) -> None:
-        """Note why the archive cannot be read; the first reason is the one that counts."""
-        reason = one_line(reason)
+    def _drop_pending(self, url: str, reason: str) -> bool:
+        self._pending.pop(url, None)
+        if url in self._failed:
+            return False
+        self._failed[url] = one_line(reason)
+        self.queue.add_failure(url, self._failed[url])
+        return True
+
+    def record_site_error(self, url: str, reason: str) -> None:
+        """Write down why the site cannot be read; the first reason is the one that counts."""
+        self._pending.pop(url, None)
+        reason = one_line(f"<{url}>: {reason}" if url else reason)
         logger.error("The archive cannot be read: %s", reason)
-        self.unreadable = self.unreadable or reason
+        self._site_error = self._site_error or reason
 
-    def give_up(self, reason: str) -> None:
+    @property
+    def has_site_error(self) -> bool:
+        """Whether the site could not be read."""
+        return bool(self._site_error)
+
+    # What happens to records and images.
+
+    def record_image(self, image: Image) -> None:
+        """Write down that an image is stored. The records that are saved later may have it."""
+        self.queue.add_image(image)
+        self._survey.damaged.pop(image.path, None)
+        self._survey.owners.pop(image.path, None)
+
+    async def item_scraped(self, item: Any, response: Response | None) -> None:
+        """Save an item as it left the last pipeline; on return it is on disk."""
+        try:
+            values = json.loads(_ENCODER.encode(_EXPORTER.export_item(item)))
+            time = now()
+            record = Record(self.dataset.catalog.fields.key_of(values), values, self._page_of(response), time, time)
+            is_new = await self.queue.save(record)
+            self.new += is_new
+        except CatalogError as error:
+            self.abort(str(error))
+
+    def item_dropped(self, response: Response | None, exception: Exception) -> None:
+        """Record an item without its images. One that a person's pipeline drops has not failed."""
+        if isinstance(exception, IncompleteItemError):
+            self.record_failure(self._page_of(response), str(exception))
+
+    def item_error(self, response: Response | None, failure: Failure) -> None:
+        """Record an item that met a bug, of which Scrapy logs the traceback."""
+        self.record_failure(self._page_of(response), str(failure.value))
+
+    def _page_of(self, response: Response | None) -> str:
+        """The page of an item; one that the spider started with has none."""
+        return page_url(response.request, self._spider) if response and response.request else ""
+
+    # How it ends.
+
+    def stop_early(self) -> None:
+        """Note that the listings need not be read further, because an earlier crawl saw the rest."""
+        self._stopped_early = True
+
+    def cut(self, by: str) -> None:
+        """Note what kept the crawl from reading everything; the first limit is the one that counts."""
+        self._cut_by = self._cut_by or by
+
+    def record_circle(self) -> None:
+        """Note that the listings lead back to a page that was read, so that their end was not seen."""
+        self._leads_in_circles = True
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether something kept, or keeps, the crawl from reading all listings."""
+        return bool(self._cut_by or self._site_error or self._stopped_early or self._leads_in_circles or self.repairs)
+
+    def abort(self, reason: str) -> None:
         """Note why there is no sense in going on, and end the crawl."""
-        if not self.broken:
-            self.broken = reason
-            if self._crawler.engine.running:
-                self.end_early("broken")
+        if not self._abort_reason:
+            self._abort_reason = reason
+            self.stop("aborted")
 
-    def end_early(self, reason: str) -> None:
+    def interrupt(self, number: int) -> None:
+        """End the crawl in good order, because this signal asked for it."""
+        self._signal = number
+        logger.info("%s: what is on its way is awaited; another one ends it at once", InterruptedCrawlError(number))
+        self.stop("shutdown")
+
+    def stop(self, reason: str) -> None:
         """Close the spider as soon as what is in flight has arrived."""
-        self.ending.set()
-        self._closing = asyncio.ensure_future(self._close(reason))
+        self.stopping.set()
+        if self._crawler.engine and self._crawler.engine.running:
+            self._closing = asyncio.ensure_future(self._close(reason))
 
     async def _close(self, reason: str) -> None:
         with suppress(RuntimeError):  # it is closed already
+            assert self._crawler.engine is not None  # noqa: S101 (it runs)
             await self._crawler.engine.close_spider_async(reason=reason)
+
+    def register_pipeline(self) -> None:
+        """Note that there is a pipeline that stores images."""
+        self._has_pipeline = True
+
+    def engine_started(self) -> None:
+        if not self._has_pipeline:
+            self.stopping.set()
+        if self.stopping.is_set():  # perhaps what asked for it came while the crawl was starting
+            self._closing = asyncio.ensure_future(self._close("shutdown"))
+
+    @property
+    def stored(self) -> int:
+        """How many records are stored, with all their images."""
+        damaged = {number for owners in self._survey.owners.values() for number in owners}
+        return self._survey.records + self.new - len(damaged)
 
     @property
     def missing(self) -> dict[str, str]:
-        """Covers that were found and are not here, by page URL, with the reason."""
-        gone = dict.fromkeys(self.damaged, "its picture is gone from the folder")
-        return gone | dict.fromkeys(self.awaited, "it was asked for and never came") | self.failed
+        """Pages whose records are not stored, with the reason."""
+        damaged = {url: "its image is gone from the folder" for path in self.damaged for url in self.pages_with(path)}
+        return damaged | dict.fromkeys(self._pending, "it was requested and not received") | self._failed
 
     @property
-    def exit_status(self) -> int:
-        """What ``scrapy crawl`` exits with: 0 only where the data set is complete. The README has the list."""
-        if self.broken:
-            return 1
-        if self.signal:
-            return 128 + self.signal
-        if self.unreadable:
-            return 4
-        return 0 if (self.walked_whole or self.walked_enough) and not self.missing else 3
+    def outcome(self) -> CrawlError | None:
+        """How the crawl ended, or would end now: None if the data set is complete."""
+        if not self._has_pipeline:
+            return UsageError(f"ITEM_PIPELINES must contain {_PIPELINE}, which stores the images")
+        if self._abort_reason:
+            return AbortedError(self._abort_reason)
+        if self._signal:
+            return InterruptedCrawlError(self._signal)
+        if self._site_error:
+            return SiteError(self._site_error)
+        if self.missing or not self._is_walked:
+            return IncompleteError(self._cut_by)
+        return None
 
-    def item_error(self, item: MagazineCover, failure: Failure) -> None:
-        """Miss a cover that met a bug, of which Scrapy logs the traceback."""
-        self.miss(item.page_url, str(failure.value))
+    @property
+    def _is_walked(self) -> bool:
+        return self.repairs or (self._finished and not self._cut_by and not self._leads_in_circles)
 
-    def spider_closed(self) -> None:
-        if self._number is None:
-            return
-        outcomes = {0: COMPLETE, 1: "broken off", 3: "covers missing", 4: "archive unreadable"}
+    async def spider_closed(self, spider: Spider, reason: str) -> None:
+        self._finished = reason == "finished"
+        if not self._finished:
+            self.cut(reason)
+        outcome = self.outcome
         try:
-            self.catalog.end_crawl(
-                self._number,
-                outcome=outcomes.get(self.exit_status, "interrupted"),
-                whole_walk=self.walked_whole,
-                known=len(self.known) - self.new,
-                new=self.new,
-                failed=len(self.missing),
-                requests=self._crawler.stats.get_value("downloader/request_count", 0),
-            )
+            await self.queue.flush()
+            if self._number:
+                self.dataset.catalog.end_crawl(
+                    self._number,
+                    outcome=outcome.label if outcome else COMPLETE,
+                    complete_walk=self._is_walked and not self._stopped_early,
+                    cut_by=self._cut_by,
+                    known=self.stored - self.new,
+                    new=self.new,
+                    failed=len(self.missing),
+                    requests=self._crawler.stats.get_value("downloader/request_count", 0),
+                )
         except CatalogError as error:
-            self.broken = self.broken or str(error)
+            self.abort(str(error))
 
     def engine_stopped(self) -> None:
         self._held.close()
 
-    def _interrupted(self, number: int, frame: FrameType | None) -> None:
-        self.signal = number
-        self._loop.call_soon_threadsafe(self._shut_down)
-        _leave_when_interrupted()  # Scrapy would wait for what is in flight
 
-    def _shut_down(self) -> None:
-        logger.info("%s: what is on its way is awaited; another one ends it at once", signal.Signals(self.signal).name)
-        self.ending.set()
-        if self._crawler.engine and self._crawler.engine.running:
-            self.end_early("shutdown")
-
-    def engine_started(self) -> None:
-        if self.signal:  # it came while the crawl was starting
-            self.end_early("shutdown")
+_EXPORTER, _ENCODER = PythonItemExporter(), ScrapyJSONEncoder(ensure_ascii=False)
 
 
-def _leave_when_interrupted() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: os._exit(128 + number))
+def _fields(spider: Spider, settings: Any) -> Fields:
+    """What the spider says of its items' fields."""
+    return Fields(
+        urls=settings["FILES_URLS_FIELD"] or "file_urls",
+        files=settings["FILES_RESULT_FIELD"] or "files",
+        key=tuple(getattr(spider, "record_key", ())),
+        order=getattr(spider, "order_field", ""),
+        title=getattr(spider, "title_field", ""),
+        date=getattr(spider, "date_field", ""),
+    )

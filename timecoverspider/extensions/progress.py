@@ -5,16 +5,23 @@ import os
 import sys
 from contextlib import ExitStack
 from itertools import islice
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, NoReturn, Self
 
-from scrapy import Request, Spider, signals
+from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 from scrapy.utils.asyncio import create_looping_call
 
-from timecoverspider.extensions.crawl_state import Dataset
+from timecoverspider.exceptions import (
+    AbortedError,
+    CrawlError,
+    IncompleteError,
+    InterruptedCrawlError,
+    SiteError,
+    UsageError,
+)
+from timecoverspider.extensions.crawl_state import CrawlState
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -24,6 +31,13 @@ logger = logging.getLogger(__name__)
 _ARCHIVES = {
     "replica": "the replica that this project carries: its pictures are drawn, they are not TIME's",
     "live": "the live one",
+}
+_VERDICTS: dict[type[CrawlError], str] = {
+    AbortedError: "Broken off, {}",
+    IncompleteError: "Ended before the last listing page",
+    InterruptedCrawlError: "Interrupted",
+    SiteError: "The archive could not be read: {}",
+    UsageError: "Refused: {}",
 }
 _NAMED = 3  # missing covers that the closing line names
 
@@ -35,25 +49,28 @@ class Progress:
     """
 
     def __init__(self, crawler: Crawler) -> None:
-        if not crawler.settings.getbool("DATASET_ENABLED"):
-            raise NotConfigured
-        self._crawler = crawler
-        self._settings = crawler.settings
+        self._crawler, self._settings = crawler, crawler.settings
         self._started = monotonic()
-        self._found = self._stored = 0
+        self._stored = 0
         self._screen = ExitStack()
         self._bar: tqdm[NoReturn] | None = None
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
+        if not crawler.settings.getbool("DATASET_ENABLED"):
+            raise NotConfigured
         progress = cls(crawler)
-        crawler.signals.connect(progress.spider_opened, signals.spider_opened)
-        crawler.signals.connect(progress.request_scheduled, signals.request_scheduled)
-        crawler.signals.connect(progress.request_dropped, signals.request_dropped)
-        crawler.signals.connect(progress.item_scraped, signals.item_scraped)
-        crawler.signals.connect(progress.spider_closed, signals.spider_closed)
-        crawler.signals.connect(progress.engine_stopped, signals.engine_stopped)
+        for name in ("spider_opened", "request_scheduled", "item_scraped", "spider_closed", "engine_stopped"):
+            crawler.signals.connect(getattr(progress, name), getattr(signals, name))
         return progress
+
+    @property
+    def _state(self) -> CrawlState:
+        return CrawlState.of(self._crawler)
+
+    @property
+    def _found(self) -> int:
+        return self._stored + self._state.pending
 
     def spider_opened(self) -> None:
         archive = self._settings["ARCHIVE"]
@@ -64,17 +81,10 @@ class Progress:
             lines.start(interval)
             self._screen.callback(lines.stop)
 
-    def request_scheduled(self, request: Request, spider: Spider) -> None:
-        self._find(request, 1)
-
-    def request_dropped(self, request: Request, spider: Spider) -> None:
-        self._find(request, -1)  # it had been found before
-
-    def _find(self, request: Request, count: int) -> None:
-        if getattr(request.callback, "__name__", "") != "parse_covers":
+    def request_scheduled(self) -> None:
+        if not sys.stderr.isatty():
             return
-        self._found += count
-        if self._bar is None and sys.stderr.isatty():
+        if self._bar is None and self._state.pending > 1:  # more than the start page or a listing
             from tqdm import tqdm  # noqa: PLC0415 (only a terminal needs it)
             from tqdm.contrib.logging import logging_redirect_tqdm  # noqa: PLC0415
 
@@ -87,10 +97,11 @@ class Progress:
     def item_scraped(self) -> None:
         self._stored += 1
         if self._bar is not None:
+            self._bar.total = self._found
             self._bar.update()
 
     def _log(self) -> None:
-        if self._found:
+        if self._stored:
             rate = self._stored / (monotonic() - self._started)
             logger.info(
                 "%s of %s covers found are stored, %.0f a second", f"{self._stored:,}", f"{self._found:,}", rate
@@ -100,36 +111,28 @@ class Progress:
         self._screen.close()
 
     def engine_stopped(self) -> None:
-        """Say how it ended, after everything else has been said."""
-        dataset = self._crawler.get_extension(Dataset)
-        if dataset is None:
-            return
-        troubled = logging.INFO if dataset.exit_status == 0 else logging.ERROR
-        logger.log(troubled, "%s%s", _verdict(dataset), self._figures(dataset))
+        """Say how the crawl ended, after everything else has been said."""
+        state = self._state
+        level = logging.ERROR if state.outcome else logging.INFO
+        logger.log(level, "%s%s", _verdict(state), self._figures(state))
 
-    def _figures(self, dataset: Dataset) -> str:
+    def _figures(self, state: CrawlState) -> str:
         feeds = " and ".join(self._settings.getdict("FEEDS")) or "the catalog"
-        pictures = Path(os.path.relpath(dataset.folder)) / "full"
+        images = os.path.relpath(state.dataset.layout.images)
         requests = self._crawler.stats.get_value("downloader/request_count", 0)
-        new = f"{dataset.new:,} new" if dataset.new else "nothing new"
+        new = f"{state.new:,} new" if state.new else "nothing new"
         return (
-            f"{len(dataset.known):,} covers in {feeds}, {len(dataset.known):,} pictures in {pictures}, {new}: "
+            f"{state.stored:,} covers in {feeds}, {state.stored:,} pictures in {images}, {new}: "
             f"{requests:,} requests, {monotonic() - self._started:.0f} s"
         )
 
 
-def _verdict(dataset: Dataset) -> str:
+def _verdict(state: CrawlState) -> str:
     """The beginning of the closing line, with what there is to complain about."""
-    match dataset.exit_status:
-        case 0:
-            return ""
-        case 1:
-            return f"Broken off, {dataset.broken}. "
-        case 3 if dataset.missing:
-            named = "; ".join(f"<{url}> {reason}" for url, reason in islice(dataset.missing.items(), _NAMED))
-            return f"{len(dataset.missing):,} missing ({named}{'; …' if len(dataset.missing) > _NAMED else ''}). "
-        case 3:
-            return "Ended before the last listing page. "
-        case 4:
-            return f"The archive could not be read: {dataset.unreadable}. "
-    return "Interrupted. "
+    outcome, missing = state.outcome, state.missing
+    if outcome is None:
+        return ""
+    if isinstance(outcome, IncompleteError) and missing:
+        named = "; ".join(f"<{url}> {reason}" for url, reason in islice(missing.items(), _NAMED))
+        return f"{len(missing):,} missing ({named}{'; …' if len(missing) > _NAMED else ''}). "
+    return f"{_VERDICTS[type(outcome)].format(outcome)}. "

@@ -1,193 +1,163 @@
-"""Which pages need not be asked for, and where the walk does not get through."""
+"""Request only what is not stored yet."""
 
-import os
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from scrapy import signals
 from scrapy.crawler import Crawler
-from scrapy.exceptions import NotSupported
-from scrapy.http import Request, Response, TextResponse
-from scrapy.spidermiddlewares.httperror import HttpError
-from twisted.python.failure import Failure
+from scrapy.http import Request, Response
 
-from timecoverspider.dataset.invalid_pages import InvalidPages
-from timecoverspider.downloadermiddlewares.retry import retry_later
-from timecoverspider.extensions.crawl_state import Dataset
-from timecoverspider.items import MagazineCover
-from timecoverspider.text import brief
-from timecoverspider.urls import without_session
+from timecoverspider.dataset.rows import Page, now
+from timecoverspider.extensions.crawl_state import CrawlState
+from timecoverspider.pipelines import ImageStorePipeline
+from timecoverspider.spidermiddlewares.failed_pages import (
+    INVALID,
+    LISTING,
+    RETRIED,
+    ROLE,
+    START,
+    InvalidPageError,
+)
+from timecoverspider.utils.request import page_url
 
-_AHEAD = 500  # covers that wait their turn before the walk waits: those of a large archive would fill the memory
+_SHRUNK = 0.9  # share of the known records that the listings must still show
+
+
+@dataclass(slots=True)
+class _Output:
+    """What the spider yielded for one page."""
+
+    records: int = 0
+    requests: int = 0
+    new: int = 0  # requests for pages that are not stored, but for pagination
+    stored: set[str] = field(default_factory=set)  # URLs of pages that are stored
+    pagination: list[Request] = field(default_factory=list)
 
 
 class IncrementalCrawlMiddleware:
-    """Keeps the walk to what is not here yet, and notices where it does not get through.
+    """Skip pages that are already stored, and end the listings early if the rest is known.
 
-    Covers that are here are not asked for again. A listing that holds nothing new ends the walk where
-    an earlier crawl saw the rest. What fails is told to the dataset, and pages that cannot be read are kept.
+    *Pagination* is a request whose callback is the one that is reading the page, or whose ``meta["pagination"]`` says
+    so. If the spider says ``newest_first = True``, pagination waits until its page has been read to the end: if all
+    pages that it lists are stored, and the last crawl was complete, the listings end there. Everything else that the
+    spider yields passes at once.
     """
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
-        self._dataset = dataset = Dataset.of(crawler)
-        self._unreadable_limit = crawler.settings.getfloat("UNREADABLE_LIMIT")
-        self._rejected = InvalidPages(dataset.folder / "rejected")
-        self._asked: set[str] = set()  # cover pages
-        self._read = 0
-        self._misread = 0  # cover pages that made no sense, however often they were asked for
-        self._listed = 0  # covers in listings that are here
+        self._state = CrawlState.of(crawler)
+        self._newest_first = bool(getattr(crawler.spider, "newest_first", False))
+        self._depth_limit = crawler.settings.getint("DEPTH_LIMIT")
+        self._last_listing = ""  # the latest page that had requests, but no pagination
+        self._pages_are_closed = False  # whether a page of this site ended in </html>
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         middleware = cls(crawler)
+        crawler.signals.connect(middleware.request_dropped, signals.request_dropped)
         crawler.signals.connect(middleware.spider_idle, signals.spider_idle)
         return middleware
 
     async def process_start(self, start: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        """Add to the spider's start the covers whose pictures are damaged: only those are fetched."""
-        async for request in start:
-            request.errback = self._lost_page
-            if not self._dataset.repairs:
-                yield request
-        if not self._dataset.refresh:
-            for cover in list(self._dataset.damaged.values()):
-                item = MagazineCover(title=cover.title, pubDate=cover.pub_date, file_urls=[cover.image_url])
-                yield item.found_on(cover.page_url)
+        """Pass what the spider starts with, and fetch damaged images again; a repair does nothing else."""
+        if not self._state.repairs:
+            async for output in start:
+                if isinstance(output, Request):
+                    output.meta[ROLE] = START
+                yield output
+        pipeline = self._crawler.get_item_pipeline(ImageStorePipeline)
+        if pipeline and not self._state.refresh:
+            await pipeline.repair()
 
     async def process_spider_output(self, response: Response, result: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        handlers = {"parse_page": self._listing, "parse_covers": self._cover}
-        async for output in handlers.get(_callback(response), self._index)(response, result):
+        seen = _Output()
+        async for output in result:
+            if not isinstance(output, Request):
+                seen.records += output is not None
+                yield output
+            elif self._passes(output, response, seen):
+                yield output
+        _let_go_of_selector(response)
+        self._record(response, seen)
+        if not self._newest_first or RETRIED in response.flags:
+            return
+        if self._state.may_stop_early and seen.stored and not (seen.new or seen.records or INVALID in response.flags):
+            self._state.stop_early()
+            return
+        for output in seen.pagination:
             yield output
-        if isinstance(response, TextResponse):
-            # They hold each other, and with them the parsed page, until Python looks for such circles.
-            response.selector.response = None
 
-    async def _index(self, response: Response, result: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        found = False
-        async for request in result:
-            found = True
-            request.errback = self._lost_page
-            yield request
-        if not found:
-            for again in self._refuse(response, "no link to TIME U.S. was found"):
-                yield again
-
-    async def _listing(self, response: Response, result: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        covers = new = 0
-        goes_on = False
-        async for request in result:
-            if request.callback.__name__ == "parse_covers":
-                covers += 1
-                if not self._is_here(request):
-                    new += 1
-                    if self._is_first(request):
-                        request.errback = self._lost_cover
-                        yield request
-            elif new or not self._dataset.may_stop_early:
-                goes_on = True
-                request.errback = self._lost_page
-                yield request.replace(priority=-1) if len(self._dataset.awaited) > _AHEAD else request
-            else:
-                goes_on = self._dataset.walked_enough = True
-        self._listed += covers - new
-        if not covers or not (goes_on or b"</html>" in response.body.lower()):  # cut short, it has no Next either
-            for again in self._refuse(response, "it is cut short" if covers else "it lists no covers"):
-                yield again
-        elif not goes_on:
-            self._end(response)
-
-    def _end(self, response: Response) -> None:
-        """See whether the last listing page was the archive's, not where its layout changed."""
-        known = len(self._dataset.known) + len(self._dataset.damaged) - self._dataset.new
-        if self._listed < known * 0.9 and not self._dataset.refresh:
-            self._reject(response, f"the listings end here, after {self._listed:,} of {known:,} covers known before")
-        self._dataset.walked_whole = True
-
-    def _is_here(self, request: Request) -> bool:
-        url = without_session(request.url)
-        # Damaged ones are asked for at the start.
-        return not self._dataset.refresh and (url in self._dataset.known or url in self._dataset.damaged)
-
-    def _is_first(self, request: Request) -> bool:
-        """Whether a cover has not been asked for before, in which case it is awaited from now on."""
-        url = without_session(request.url)
-        if url in self._asked:
+    def _passes(self, request: Request, response: Response, seen: _Output) -> bool:
+        """Count a request, and tell whether it is sent at once."""
+        request.meta.pop(ROLE, None)  # a spider may have copied it from the request of the page
+        seen.requests += 1
+        if self._is_pagination(request, response):
+            request.meta[ROLE] = LISTING
+            seen.pagination.append(request)
+            if self._state.is_crowded:
+                request.priority = min(request.priority, -1)
+        elif not self._state.refresh and self._state.is_stored(page_url(request, self._crawler.spider)):
+            seen.stored.add(request.url)
             return False
-        self._asked.add(url)
-        self._dataset.awaited.add(url)
-        return True
-
-    async def _cover(self, response: Response, result: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        async for cover in result:
-            self._read += 1
-            yield cover.found_on(_page_url(response.request))
-
-    def process_spider_exception(self, response: Response, exception: Exception) -> list[Any] | None:
-        if not isinstance(exception, (ValueError, NotSupported)):  # what is no text cannot be searched
-            self._reject(response, brief(exception))
-            return None  # a bug: Scrapy logs the traceback
-        return self._refuse(response, brief(exception))
-
-    def _refuse(self, response: Response, reason: str) -> list[Request]:
-        """Ask for a page again that makes no sense, or give it up where that has been tried enough."""
-        again = response.request and retry_later(response.request, self._crawler, "refused page")
-        if again is None or self._dataset.ending.is_set():
-            self._reject(response, reason)
-            return []
-        return [again]
-
-    def _reject(self, response: Response, reason: str) -> None:
-        """Tell what cannot be read, and keep the page."""
-        try:
-            page = self._rejected.save(response, reason)
-        except OSError as error:
-            self._dataset.give_up(f"cannot write to {self._dataset.folder}: {error.strerror}")
-            page = None
-        hint = f' (scrapy shell "./{os.path.relpath(page)}")' if page else ""
-        if _callback(response) == "parse_covers":
-            self._dataset.miss(_page_url(response.request), f"{reason}{hint}")
-            self._misread += 1
-            if self._misread >= 10 and self._has_drifted(self._unreadable_limit):
-                self._dataset.end_early("layout_changed")
         else:
-            self._dataset.misread(f"<{response.url}>: {reason}{hint}")
+            seen.new += 1
+        if (
+            self._depth_limit
+            and response.meta.get("depth", 0) >= self._depth_limit
+            and not request.meta.get("depth_reset")
+        ):
+            self._state.cut("DEPTH_LIMIT")  # DepthMiddleware, which comes next, drops it
+        return not (self._newest_first and request.meta.get(ROLE) == LISTING)
+
+    def _is_pagination(self, request: Request, response: Response) -> bool:
+        said = request.meta.get("pagination")
+        if said is not None or response.request is None:
+            return bool(said)
+        reading, parse = response.request, self._crawler.spider.parse  # type: ignore[union-attr]
+        # All callbacks of a CrawlSpider are one; there the rule tells them apart.
+        same_rule = request.meta.get("rule") == reading.meta.get("rule")
+        return same_rule and (request.callback or parse) == (reading.callback or parse)
+
+    def _record(self, response: Response, seen: _Output) -> None:
+        """Write down what a page yielded.
+
+        Raises InvalidPageError if a start page yielded nothing, or a listing without pagination ends in mid-page.
+        """
+        if {INVALID, RETRIED} & set(response.flags):
+            return
+        is_start = response.meta.get(ROLE) == START
+        if is_start and not seen.requests and not seen.records:
+            raise InvalidPageError("it yields no items and no requests")
+        is_closed = b"</html>" in response.body[-1000:].lower()
+        if seen.requests and not is_start:
+            response.meta[ROLE] = LISTING
+        if seen.requests and not seen.pagination and not is_start:
+            if self._pages_are_closed and not is_closed:  # it may have had pagination
+                raise InvalidPageError("it is cut short")
+            self._last_listing = response.url
+        self._pages_are_closed |= is_closed
+        assert response.request is not None  # noqa: S101 (Scrapy sets it before any middleware sees a response)
+        page = Page(page_url(response.request, self._crawler.spider), seen.records, seen.requests, now())
+        self._state.record_page(page, stored=len(seen.stored), is_start=is_start)
+
+    def request_dropped(self, request: Request) -> None:
+        """Note that the listings lead in a circle: their end has not been seen."""
+        if self._newest_first and request.meta.get(ROLE) == LISTING:
+            self._state.record_circle()
 
     def spider_idle(self) -> None:
-        if not self._read and not self._dataset.awaited:
-            self._has_drifted(0)
-
-    def _has_drifted(self, limit: float) -> bool:
-        """Tell that the archive cannot be read where more than a share of its cover pages made no sense."""
-        read = self._read + self._misread
-        if self._misread <= limit * read or self._dataset.unreadable:
-            return False
-        self._dataset.misread(f"{self._misread:,} of {read:,} cover pages made no sense: has their layout changed?")
-        return True
-
-    def _lost_cover(self, failure: Failure) -> None:
-        request: Request = failure.request  # type: ignore[attr-defined]
-        if not self._dataset.ending.is_set():
-            self._dataset.miss(_page_url(request), _reason(failure))
-
-    def _lost_page(self, failure: Failure) -> None:
-        request: Request = failure.request  # type: ignore[attr-defined]
-        self._dataset.misread(f"<{request.url}>: {_reason(failure)}")
+        """See whether the listings showed what is known, or end where a layout changed."""
+        if self._state.pending:  # a request waits before it is sent again
+            return
+        known, listed = self._state.known, self._state.stored_pages_listed
+        is_judged = self._newest_first and self._last_listing and not self._state.is_cut and not self._state.refresh
+        if is_judged and listed < known * _SHRUNK:
+            reason = f"the listings end here, after {listed:,} of {known:,} covers known before"
+            self._state.record_site_error(self._last_listing, reason)
 
 
-def _callback(response: Response) -> str:
-    callback = response.request and response.request.callback
-    return callback.__name__ if callback else "parse"
-
-
-def _page_url(request: Request | None) -> str:
-    """The address under which a cover page was found, whatever it redirected to."""
-    assert request is not None  # noqa: S101 (Scrapy sets it before any middleware sees a response)
-    first, *_ = request.meta.get("redirect_urls", [request.url])
-    return without_session(first)
-
-
-def _reason(failure: Failure) -> str:
-    if isinstance(failure.value, HttpError):
-        return f"HTTP {failure.value.response.status}"
-    return brief(failure.value)
+def _let_go_of_selector(response: Response) -> None:
+    """End the circle of references between a page and its parsed tree, which fills the memory until Python finds it."""
+    if (selector := getattr(response, "_cached_selector", None)) is not None:
+        selector.response = None

@@ -1,0 +1,63 @@
+"""How a catalog of an earlier version is read, and how it becomes one of this version."""
+
+from collections.abc import Callable, Iterator
+
+from timecoverspider.dataset.database import Transaction
+from timecoverspider.dataset.rows import Fields, Image, Page, Record
+from timecoverspider.dataset.tables import TABLES, VERSION, save_facts, save_images, save_pages, save_record
+
+# What version 1 held without saying so: it knew one spider.
+FIELDS_1 = Fields(key=("pubDate", "file_urls"), order="pubDate", title="title", date="pubDate")
+SPIDER_1 = "pyimagesearch-cover-spider"
+
+_AT_A_TIME = 1000  # rows
+_COVER = "page_url, title, pub_date, image_url, path, checksum, width, height, bytes, etag, first_seen, last_checked"
+_BY_PAGE = f"SELECT {_COVER} FROM covers WHERE page_url > ? ORDER BY page_url LIMIT {_AT_A_TIME}"  # noqa: S608
+NEWEST_FIRST_1 = f'SELECT {_COVER} FROM covers ORDER BY pub_date DESC, image_url COLLATE "C", page_url'  # noqa: S608
+
+
+def record_of_version_1(row: tuple[str, ...]) -> Record:
+    """A row of the table ``covers`` of version 1 as a record."""
+    page_url, title, pub_date, url, path, checksum, width, height, size, etag, first_seen, last_checked = row
+    item = {
+        "title": title,
+        "pubDate": pub_date,
+        "file_urls": [url],
+        "files": [{"url": url, "path": path, "checksum": checksum}],
+    }
+    image = Image(path, url, checksum, int(width), int(height), int(size), etag, "", first_seen, last_checked, "")
+    return Record(FIELDS_1.key_of(item), item, page_url, first_seen, last_checked, (image,))
+
+
+def migrate(transaction: Transaction, version: int) -> None:
+    """Bring a catalog to this version. All of it happens in one transaction, so that a kill leaves what there was."""
+    for step in range(version, VERSION):
+        _STEPS[step](transaction)
+        transaction.execute("UPDATE timecoverspider SET schema_version = ?", [step + 1])
+
+
+def _from_1_to_2(transaction: Transaction) -> None:
+    for name in TABLES.keys() - {"timecoverspider", "crawls"}:
+        transaction.execute(TABLES[name])
+    transaction.execute("ALTER TABLE crawls RENAME COLUMN whole_walk TO complete_walk")
+    transaction.execute(f"ALTER TABLE crawls ADD COLUMN spider TEXT NOT NULL DEFAULT '{SPIDER_1}'")
+    for name in ("since", "until", "cut_by"):
+        transaction.execute(f"ALTER TABLE crawls ADD COLUMN {name} TEXT NOT NULL DEFAULT ''")
+    transaction.execute("ALTER TABLE crawls ADD COLUMN stated INTEGER")
+    save_facts(transaction, {"spider": SPIDER_1, **FIELDS_1.to_facts()})
+    for records in _batches(transaction):
+        save_images(transaction, [image for record in records for image in record.images])
+        save_pages(transaction, [Page(record.page_url, 1, 0, record.last_checked) for record in records])
+        for record in records:
+            save_record(transaction, record, FIELDS_1, 0)
+    transaction.execute("DROP TABLE covers")
+
+
+def _batches(transaction: Transaction) -> Iterator[list[Record]]:
+    last = ""
+    while rows := transaction.execute(_BY_PAGE, [last]):
+        yield [record_of_version_1(row) for row in rows]
+        last = rows[-1][0]
+
+
+_STEPS: dict[int, Callable[[Transaction], None]] = {1: _from_1_to_2}
