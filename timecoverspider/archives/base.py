@@ -37,7 +37,7 @@ class Archive:
 
             meta = {"allow_offsite": True, "dont_obey_robotstxt": True, "dont_redirect": True}
             capture = await self.crawler.engine.download_async(Request(_capture_url(request.url), meta=meta))
-            return capture.replace(url=request.url)
+            return capture.replace(url=request.url, request=request)  # whose callback gets it
 
         The request for the capture passes all downloader middlewares, so that delay, concurrency and retries are those
         of the archive's host. The response then passes process_response for the original request, so the archive
