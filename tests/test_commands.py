@@ -29,7 +29,7 @@ def test_live_is_throttled_and_each_throttle_can_be_overridden(scrapy: Run) -> N
 def test_unknown_archive_is_one_line(scrapy: Run, arguments: list[str]) -> None:
     done = scrapy(*arguments, "-s", "ARCHIVE=liv")
     assert done.returncode == 2
-    assert done.stderr.splitlines() == ["scrapy: error: ARCHIVE must be replica or live, not 'liv'"]
+    assert done.stderr.splitlines() == ["scrapy: error: ARCHIVE must be live or replica, not 'liv'"]
 
 
 def test_proxies_of_the_environment_do_not_lead_the_replica_astray(scrapy: Run) -> None:

@@ -7,7 +7,6 @@ SPIDER_MODULES = ["timecoverspider.spiders"]
 COMMANDS_MODULE = "timecoverspider.commands"
 ADDONS = {
     "timecoverspider.addons.ArchiveAddon": 0,
-    "timecoverspider.addons.LeanAddon": 0,
     "timecoverspider.logformatter.LogAddon": 0,
 }
 
@@ -56,13 +55,6 @@ RETRY_GIVE_UP_LOG_LEVEL = "DEBUG"  # the dataset says what is missing
 # Safety.
 REDIRECT_MAX_TIMES = 5
 DOWNLOADER_MIDDLEWARES = {
-    # The archive needs neither cookies nor passwords, the catalog is no cache, and HTTPDownloadHandler decompresses and
-    # counts.
-    "scrapy.downloadermiddlewares.cookies.CookiesMiddleware": None,
-    "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
-    "scrapy.downloadermiddlewares.httpcache.HttpCacheMiddleware": None,
-    "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
-    "scrapy.downloadermiddlewares.stats.DownloaderStats": None,
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
     "timecoverspider.downloadermiddlewares.offsite.StrictOffsiteMiddleware": 50,
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
@@ -70,16 +62,17 @@ DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
     "timecoverspider.downloadermiddlewares.retry.BackoffRetryMiddleware": 550,
     "timecoverspider.downloadermiddlewares.encoding.EncodingMiddleware": 570,
+    "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
+    "timecoverspider.downloadermiddlewares.httpcompression.StrictHttpCompressionMiddleware": 590,
     "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": None,
     "timecoverspider.downloadermiddlewares.redirect.PersistentRedirectMiddleware": 600,
-    "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": None,
-    "timecoverspider.downloadermiddlewares.archive.ArchiveMiddleware": 750,
+    "timecoverspider.downloadermiddlewares.archive.ArchiveMiddleware": 740,  # before HttpProxyMiddleware
 }
 DOWNLOAD_VERIFY_CERTIFICATES = True
 DOWNLOAD_MAXSIZE = 16 * 2**20  # bytes; a cover is 40 to 100 KB
 DOWNLOAD_TIMEOUT = 30  # seconds
 
-# Speed. aiohttp really keeps the limits per host; Scrapy's own handler does not while DOWNLOAD_DELAY is 0.
+# Speed. aiohttp keeps the limits per host; Scrapy's handler for Twisted does not while DOWNLOAD_DELAY is 0.
 TWISTED_REACTOR_ENABLED = False
 DOWNLOAD_HANDLERS = {
     "http": "timecoverspider.downloadhandlers.HTTPDownloadHandler",

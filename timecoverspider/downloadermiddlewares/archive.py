@@ -1,62 +1,54 @@
-"""Which archive requests go to."""
+"""Which requests an archive answers."""
 
-import asyncio
-from contextlib import AsyncExitStack
 from typing import Self
-from urllib.request import getproxies, proxy_bypass
 
 from scrapy import signals
 from scrapy.crawler import Crawler
-from scrapy.http import Request
-from scrapy.settings import BaseSettings
+from scrapy.exceptions import NotConfigured
+from scrapy.http import Request, Response
 from scrapy.utils.httpobj import urlparse_cached
-from scrapy.utils.url import add_http_if_no_scheme
 
-_PORTS = {"http": 80, "https": 443}
+from timecoverspider.archives import find_archive
+from timecoverspider.archives.base import Archive
+
+_PROXY = "_archive_proxy"  # in the meta of a request: the proxy that the archive chose for it
 
 
 class ArchiveMiddleware:
-    """Sends requests through the replica, which the first one starts in this process, or through the user's proxy.
+    """Give requests for the hosts that the archive stands in for to the archive, before HttpProxyMiddleware runs.
 
-    Where ARCHIVE is ``live`` it is the one that the environment names. Scrapy's HttpProxyMiddleware reads all of the
-    environment again for each request.
+    The user's proxies are for all other hosts.
     """
 
-    def __init__(self, settings: BaseSettings) -> None:
-        self._through_replica = settings["ARCHIVE"] == "replica"
-        self._running = AsyncExitStack()
-        self._replica: asyncio.Future[str] | None = None
-        self._proxies = getproxies() if settings.getbool("HTTPPROXY_ENABLED") else {}
-        self._of_host: dict[tuple[str, str], str | None] = {}
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._hosts = frozenset(archive.hosts)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        middleware = cls(crawler.settings)
+        middleware = cls(find_archive(crawler.settings["ARCHIVE"])(crawler))
+        if not middleware._hosts:
+            raise NotConfigured
         crawler.signals.connect(middleware.engine_stopped, signals.engine_stopped)
         return middleware
 
-    async def process_request(self, request: Request) -> None:
+    async def process_request(self, request: Request) -> Response | None:
+        _forget(request)
         url = urlparse_cached(request)
-        if url.scheme not in _PORTS:
-            return  # scrapy shell ./page.html
-        if self._through_replica:
-            if self._replica is None:
-                self._replica = asyncio.ensure_future(self._start())
-            request.meta["proxy"] = await asyncio.shield(self._replica)
-        else:
-            request.meta["proxy"] = self._proxy(url.scheme, url.hostname or "")
-
-    def _proxy(self, scheme: str, host: str) -> str | None:
-        """What http_proxy, https_proxy and no_proxy say of a host."""
-        if (scheme, host) not in self._of_host:
-            address = None if proxy_bypass(host) else self._proxies.get(scheme)
-            self._of_host[scheme, host] = address and add_http_if_no_scheme(address)
-        return self._of_host[scheme, host]
-
-    async def _start(self) -> str:
-        from timecoverspider.replica.app import make_app, serve  # noqa: PLC0415 (only where it is needed)
-
-        return await self._running.enter_async_context(serve(make_app()))
+        if url.scheme not in ("http", "https") or url.hostname not in self._hosts:
+            return None
+        before = request.meta.get("proxy")
+        response = await self._archive.process_request(request)
+        if (proxy := request.meta.get("proxy")) != before:
+            request.meta[_PROXY] = proxy
+        return response
 
     async def engine_stopped(self) -> None:
-        await self._running.aclose()
+        await self._archive.close()
+
+
+def _forget(request: Request) -> None:
+    """Remove the archive's proxy from a copy of the meta of another request: redirects and spiders make some."""
+    proxy = request.meta.pop(_PROXY, None)
+    if proxy is not None and request.meta.get("proxy") == proxy:
+        del request.meta["proxy"]

@@ -14,6 +14,7 @@ class StrictOffsiteMiddleware(OffsiteMiddleware):
 
     Whatever a page or a redirect names, only http and https at the usual ports of just the spider's allowed_domains
     are asked for, without a user's name. In the other commands it is Scrapy's own: people may look where they like.
+    A request whose meta has allow_offsite passes, as in Scrapy: no page can set it.
     """
 
     def request_scheduled(self, request: Request, spider: Spider) -> None:
@@ -22,7 +23,7 @@ class StrictOffsiteMiddleware(OffsiteMiddleware):
     def process_request(self, request: Request) -> None:  # type: ignore[override]
         if not self.crawler.settings.getbool("DATASET_ENABLED"):
             super().process_request(request)
-        elif not self._is_the_archives(request):
+        elif not request.meta.get("allow_offsite") and not self._is_the_archives(request):
             self.stats.inc_value("offsite/filtered")
             raise IgnoreRequest(f"refused: {request.url} is not the archive's")
 

@@ -16,11 +16,13 @@ from timecoverspider.extensions.crawl_state import CrawlState
 _WAIT = "retry_wait"
 
 
-def retry_later(request: Request, crawler: Crawler, reason: str) -> Request | None:
-    """The request once more, to be sent after a while, or None where RETRY_TIMES are used up.
+def retry_later(request: Request, crawler: Crawler, reason: str | Exception) -> Request | None:
+    """Return the request for a retry after a while, or None if RETRY_TIMES are used up or retries are turned off.
 
     It goes before new ones, so that it shows soon whether a page has changed for good.
     """
+    if request.meta.get("dont_retry") or not crawler.settings.getbool("RETRY_ENABLED"):
+        return None
     assert crawler.spider is not None  # noqa: S101 (there is one as long as there are responses)
     again = get_retry_request(request, spider=crawler.spider, reason=reason, priority_adjust=1)
     return again and _later(again, crawler)

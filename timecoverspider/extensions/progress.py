@@ -13,6 +13,7 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 from scrapy.utils.asyncio import create_looping_call
 
+from timecoverspider.archives import find_archive
 from timecoverspider.exceptions import (
     AbortedError,
     CrawlError,
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_ARCHIVES = {
-    "replica": "the replica that this project carries: its pictures are drawn, they are not TIME's",
-    "live": "the live one",
-}
 _VERDICTS: dict[type[CrawlError], str] = {
     AbortedError: "Broken off, {}",
     IncompleteError: "Ended before the last listing page",
@@ -74,7 +71,7 @@ class Progress:
 
     def spider_opened(self) -> None:
         archive = self._settings["ARCHIVE"]
-        logger.info("The archive is %s (ARCHIVE=%s).", _ARCHIVES[archive], archive)
+        logger.info("The archive is %s (ARCHIVE=%s).", find_archive(archive).description, archive)
         interval = self._settings.getfloat("LOGSTATS_INTERVAL")
         if interval and not sys.stderr.isatty():
             lines = create_looping_call(self._log)

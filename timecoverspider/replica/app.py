@@ -53,8 +53,7 @@ class _Archive:
                 return _page(request, pages.cover_page(day), day)
             case pages.IMAGES:
                 return await self._picture(request)
-        hosts = f"{pages.SEARCH}, {pages.CONTENT} and {pages.IMAGES}"
-        raise web.HTTPNotFound(text=_HELP.format(hosts=hosts, address=request.host))
+        raise web.HTTPNotFound(text=_HELP.format(hosts=", ".join(pages.HOSTS), address=request.host))
 
     def _listing(self, request: web.Request) -> web.Response:
         edition, offset = request.query.get("N", ""), request.query.get("No", "0")

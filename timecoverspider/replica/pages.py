@@ -6,7 +6,7 @@ from html import escape
 
 from timecoverspider.replica.titles import issue_title
 
-SEARCH, CONTENT, IMAGES = "search.time.com", "content.time.com", "img.timeinc.net"
+HOSTS = SEARCH, CONTENT, IMAGES = "search.time.com", "content.time.com", "img.timeinc.net"
 PAGE_SIZE = 15  # covers a listing page
 ROBOTS_TXT = "User-agent: *\nDisallow: /time/subscriber/\nDisallow: /search/advanced.html\n"
 

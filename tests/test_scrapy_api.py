@@ -1,0 +1,135 @@
+"""What the project uses of Scrapy and Scrapy does not promise.
+
+Each test fails in an instant, by name, if a new version of Scrapy changes it. Tests named *_still_* hold a bug of
+Scrapy 2.19.0 fast: when one fails, the workaround that it names can go.
+"""
+
+import asyncio
+import gzip
+import inspect
+from types import SimpleNamespace
+
+import pytest
+from downloading import crawl
+from scrapy.core.downloader import Downloader
+from scrapy.core.downloader.handlers._aiohttp import AiohttpDownloadHandler
+from scrapy.crawler import Crawler
+from scrapy.downloadermiddlewares.httpcompression import HttpCompressionMiddleware
+from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
+from scrapy.http import Headers, Request, Response
+from scrapy.settings import Settings
+from scrapy.utils.gz import gunzip
+from scrapy.utils.test import get_crawler
+
+from timecoverspider.downloadhandlers import HTTPDownloadHandler
+
+
+@pytest.fixture
+def crawler() -> Crawler:
+    return get_crawler(settings_dict={"TWISTED_REACTOR_ENABLED": False})
+
+
+def test_aiohttp_handler_is_the_default_without_a_reactor(crawler: Crawler) -> None:
+    """downloadhandlers.py subclasses the handler that Scrapy itself would take."""
+    handlers = crawler.settings["DOWNLOAD_HANDLERS_BASE"]
+    path = f"{AiohttpDownloadHandler.__module__}.{AiohttpDownloadHandler.__qualname__}"
+    crawler._apply_settings()
+    assert (handlers["http"], handlers["https"]) == (path, path)
+
+
+def test_aiohttp_handler_takes_headers_from_extract_headers() -> None:
+    """downloadhandlers.py overrides it."""
+    [name] = inspect.signature(AiohttpDownloadHandler._extract_headers).parameters
+    assert name == "response"
+    assert "self._extract_headers(response)" in inspect.getsource(AiohttpDownloadHandler._read_response)
+
+
+def test_aiohttp_handler_is_still_experimental() -> None:
+    """If it is not, ``experimental`` in downloadhandlers.py can go."""
+    assert AiohttpDownloadHandler.experimental
+    assert not HTTPDownloadHandler.experimental
+
+
+def test_headers_that_are_not_utf_8_still_raise() -> None:
+    """If they do not, ``_extract_headers`` in downloadhandlers.py can go."""
+
+    value = b"Espa\xf1a"
+    response = SimpleNamespace(
+        headers={"X-Title": value.decode("utf-8", "surrogateescape")}, raw_headers=((b"X-Title", value),)
+    )
+    with pytest.raises(UnicodeEncodeError):
+        AiohttpDownloadHandler._extract_headers(response)
+    assert HTTPDownloadHandler._extract_headers(response) == Headers({"X-Title": value})
+
+
+def test_downloader_still_exceeds_the_concurrency_of_a_slot() -> None:
+    """If it does not, the semaphores in downloadhandlers.py can go."""
+    flying: list[int] = [0, 0]
+
+    class Counting(HTTPDownloadHandler):
+        async def download_request(self, request: Request) -> Response:
+            flying[0] += 1
+            flying[1] = max(flying)
+            for _ in range(100):  # turns of the event loop
+                await asyncio.sleep(0)
+            flying[0] -= 1
+            return Response(request.url)
+
+    requests = [Request(f"http://127.0.0.1/{number}") for number in range(20)]
+    crawl(*requests, DOWNLOAD_HANDLERS={"http": Counting}, CONCURRENT_REQUESTS_PER_DOMAIN=1)
+    assert flying[1] > 1
+
+
+def test_gunzip_still_takes_half_a_stream_for_a_whole_one() -> None:
+    """If it does not, ``_check`` in downloadermiddlewares/httpcompression.py can go."""
+    assert gunzip(gzip.compress(b"x" * 1000)[:-8])
+
+
+def test_blank_content_encoding_still_prevents_decoding() -> None:
+    """If it does not, ``_normalized_codings`` in downloadermiddlewares/httpcompression.py can go."""
+    assert HttpCompressionMiddleware._split_encodings([b"gzip", b""])[0] == []
+
+
+def test_robots_middleware_has_its_parser() -> None:
+    """downloadermiddlewares/robotstxt.py makes parsers of this class."""
+    crawler = get_crawler(settings_dict={"TWISTED_REACTOR_ENABLED": False, "ROBOTSTXT_OBEY": True})
+    parser = RobotsTxtMiddleware(crawler)._parserimpl
+    assert parser.from_crawler(crawler, b"User-agent: *\nDisallow: /a").allowed("/a", "x") is False
+
+
+def test_downloader_counts_active_requests_in_a_set() -> None:
+    """downloadermiddlewares/retry.py takes requests that wait out of it, so that they hold no place."""
+    seen: list[object] = []
+
+    class Looking:
+        @classmethod
+        def from_crawler(cls, crawler: Crawler) -> "Looking":
+            looking = cls()
+            looking.crawler = crawler
+            return looking
+
+        def process_request(self, request: Request) -> Response:
+            seen.extend([self.crawler.engine.downloader.active, request])
+            return Response(request.url)
+
+    crawl(Request("http://127.0.0.1/"), DOWNLOADER_MIDDLEWARES={Looking: 1})
+    active, request = seen
+    assert isinstance(active, set)
+    assert active == set()  # the request has left it, as fetch removes it
+    assert "self.active.remove(request)" in inspect.getsource(Downloader.fetch)
+    assert "len(self.active)" in inspect.getsource(Downloader.needs_backout)
+    assert isinstance(request, Request)
+
+
+def test_project_overrides_each_middleware_in_its_own_place() -> None:
+    """An order of the project's middlewares that Scrapy's own no longer have would change what sees what."""
+    settings = Settings()
+    settings.setmodule("timecoverspider.settings")
+    base, own = settings["DOWNLOADER_MIDDLEWARES_BASE"], settings["DOWNLOADER_MIDDLEWARES"]
+    stock = {path.rpartition(".")[2]: order for path, order in base.items()}
+    ours = {path.rpartition(".")[2]: order for path, order in own.items() if order is not None}
+    assert ours["StrictRobotsTxtMiddleware"] == stock["RobotsTxtMiddleware"]
+    assert ours["BackoffRetryMiddleware"] == stock["RetryMiddleware"]
+    assert ours["StrictHttpCompressionMiddleware"] == stock["HttpCompressionMiddleware"]
+    assert ours["PersistentRedirectMiddleware"] == stock["RedirectMiddleware"]
+    assert ours["ArchiveMiddleware"] < stock["HttpProxyMiddleware"]

@@ -1,0 +1,95 @@
+"""Decompression that tells half a stream from a whole one."""
+
+import gzip
+import struct
+import sys
+import zlib
+from collections.abc import Callable
+from typing import Self
+
+import brotli  # type: ignore[import-untyped]
+from scrapy.crawler import Crawler
+from scrapy.downloadermiddlewares.httpcompression import HttpCompressionMiddleware
+from scrapy.exceptions import ResponseDataLossError
+from scrapy.http import Request, Response
+
+from timecoverspider.downloadermiddlewares.retry import retry_later
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+
+def _inflate(body: bytes) -> bytes:
+    has_header = body[0] & 0x0F == zlib.DEFLATED  # some servers leave it out
+    return zlib.decompress(body, zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS)
+
+
+# Each raises an error if the stream is cut or altered.
+_DECODERS: dict[bytes, Callable[[bytes], bytes]] = {
+    b"gzip": gzip.decompress,
+    b"x-gzip": gzip.decompress,
+    b"deflate": _inflate,
+    b"br": brotli.decompress,
+    b"zstd": zstd.decompress,
+}
+_BROKEN = (EOFError, OSError, brotli.error, struct.error, zlib.error, zstd.ZstdError)
+
+
+class StrictHttpCompressionMiddleware(HttpCompressionMiddleware):
+    """Scrapy's decompression, with a retry if a stream is broken.
+
+    Scrapy 2.19 returns what it could decode of half a stream (scrapy.utils.gz.gunzip: "return as much data as
+    possible"), and does not decode if the last Content-Encoding is blank. When neither is so, this class can go.
+    """
+
+    crawler: Crawler
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        middleware = super().from_crawler(crawler)
+        middleware.crawler = crawler
+        return middleware
+
+    def process_response(  # type: ignore[override]
+        self, request: Request, response: Response
+    ) -> Request | Response:
+        """Decode a response, or return the request for a retry.
+
+        Raises: ResponseDataLossError if RETRY_TIMES are used up; IgnoreRequest if it exceeds DOWNLOAD_MAXSIZE.
+        """
+        codings = _normalized_codings(response)
+        if not response.body or not codings:
+            return response  # HEAD, 204 and 304 have a Content-Encoding and no body
+        try:
+            decoded = super().process_response(request, response)  # first, because it obeys DOWNLOAD_MAXSIZE
+            if "dataloss" not in response.flags:  # which DOWNLOAD_FAIL_ON_DATALOSS = False lets through
+                _check(response.body, codings)
+        except _BROKEN as error:
+            loss = ResponseDataLossError(f"its {b', '.join(codings).decode('latin-1')} stream is broken: {error}")
+            # Scrapy gives no exception of process_response to a process_exception.
+            if again := retry_later(request, self.crawler, loss):
+                return again
+            raise loss from error
+        return decoded
+
+
+def _normalized_codings(response: Response) -> list[bytes]:
+    """Remove what names no coding from the Content-Encoding headers of a response, and return the rest."""
+    values = response.headers.getlist("Content-Encoding")
+    codings = [coding.strip().lower() for value in values for coding in value.split(b",")]
+    codings = [coding for coding in codings if coding not in {b"", b"identity"} and coding.isascii()]
+    if codings:
+        response.headers["Content-Encoding"] = codings
+    else:
+        response.headers.pop("Content-Encoding", None)
+    return codings
+
+
+def _check(body: bytes, codings: list[bytes]) -> None:
+    """Raise one of _BROKEN if a stream is not whole; what has an unknown coding is left alone, as Scrapy does."""
+    for coding in reversed(codings):
+        if coding not in _DECODERS:
+            return
+        body = _DECODERS[coding](body)
