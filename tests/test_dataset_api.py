@@ -52,9 +52,9 @@ def test_a_survey_tells_what_is_stored(folder: Path) -> None:
     with Dataset(folder / "output") as dataset:
         found = dataset.survey()
         assert (found.records, len(found.pages)) == (40, 40)
-        [path] = found.damaged
-        assert path == f"full/{picture(folder, DAYS[3]).name}"
-        assert len(list(dataset.complete_records(found.damaged))) == 39
+        [image] = found.damaged
+        assert image.path == f"full/{picture(folder, DAYS[3]).name}"
+        assert len(list(dataset.complete_records(found))) == 39
 
 
 def test_threads_read_beside_a_running_crawl(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ from timecoverspider.dataset.layout import IMAGES
 from timecoverspider.dataset.rows import Image, now
 from timecoverspider.downloadermiddlewares.retry import retry_later
 from timecoverspider.exceptions import CatalogError
-from timecoverspider.extensions.crawl_state import CrawlState, IncompleteItemError
+from timecoverspider.extensions.crawl_state import CrawlState
+from timecoverspider.extensions.item_store import IncompleteItemError
 from timecoverspider.text import brief
 
 _AT_A_TIME = 64  # images that wait for the disk before no more are requested, lest they fill the memory
@@ -42,6 +43,7 @@ class ImageStorePipeline(FilesPipeline):
         self._image_store = ImageStore(self._folder)
         self._room = asyncio.Semaphore(_AT_A_TIME)
         self._under_way: dict[str, asyncio.Task[Image]] = {}
+        self._damaged = {image.path for image in state.survey.damaged}
         # If there was nothing, there is nothing to compare with what the site has.
         self._may_be_stored = any(state.dataset.layout.images.glob("*"))
 
@@ -71,14 +73,14 @@ class ImageStorePipeline(FilesPipeline):
 
     async def repair(self) -> None:
         """Fetch the damaged images again, for the records that have them."""
-        await asyncio.gather(*map(self._repair, list(self._state.damaged.values())))
+        await asyncio.gather(*map(self._repair, self._state.survey.damaged))
 
     async def _repair(self, image: Image) -> None:
         try:
             await self._image(Request(image.url, callback=NO_CALLBACK), image.path)
         except (FileException, ValueError) as error:
             if not self._state.stopping.is_set():
-                for page in self._state.pages_with(image.path):
+                for page in self._state.survey.pages_with(image):
                     self._state.record_failure(page, _reason(image.url, error))
 
     def file_path(
@@ -126,7 +128,7 @@ class ImageStorePipeline(FilesPipeline):
     async def _make_conditional(self, request: Request, path: str) -> Image | None:
         """Have the server answer only if its image changed, if a valid one is stored; give that one's row."""
         file = self._folder / path
-        if path in self._state.damaged or not file.exists():
+        if not file.exists() or path in self._damaged:
             return None
         try:
             await self._image_store.inspect(path)

@@ -94,6 +94,7 @@ EXTENSIONS = {
     "scrapy.extensions.logstats.LogStats": None,  # Progress counts covers, not pages
     "scrapy.extensions.feedexport.FeedExporter": None,  # DatasetExporter publishes all covers, not just the new ones
     "timecoverspider.extensions.crawl_state.CrawlState": 0,
+    "timecoverspider.extensions.item_store.ItemStore": 0,
     "timecoverspider.extensions.feedexport.DatasetExporter": 0,
     "timecoverspider.extensions.progress.Progress": 0,
 }

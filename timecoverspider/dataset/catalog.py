@@ -9,7 +9,8 @@ from operator import itemgetter
 from pathlib import Path
 
 from timecoverspider.dataset import migrations
-from timecoverspider.dataset.database import Transaction, open_database
+from timecoverspider.dataset.catalog_url import open_database
+from timecoverspider.dataset.database import Transaction
 from timecoverspider.dataset.rows import Crawl, Feed, Fields, Image, Page, Record, now
 from timecoverspider.dataset.tables import (
     TABLES,
@@ -230,24 +231,13 @@ class Catalog:
             )
         return int(number)
 
-    def end_crawl(
-        self,
-        number: int,
-        *,
-        outcome: str,
-        complete_walk: bool,
-        cut_by: str,
-        known: int,
-        new: int,
-        failed: int,
-        requests: int,
-    ) -> None:
-        """Note how a crawl ended."""
+    def end_crawl(self, number: int, **columns: str | int | bool) -> None:
+        """Note how a crawl ended: the columns of its row that are known now."""
+        names = ", ".join(f"{name} = ?" for name in columns)
         with self._database.transaction(write=True) as transaction:
             transaction.execute(
-                "UPDATE crawls SET ended = ?, outcome = ?, complete_walk = ?, cut_by = ?, known = ?, new = ?, "
-                "failed = ?, requests = ? WHERE id = ?",
-                [now(), outcome, complete_walk, cut_by, known, new, failed, requests, number],
+                f"UPDATE crawls SET ended = ?, {names} WHERE id = ?",  # noqa: S608 (our own names)
+                [now(), *columns.values(), number],
             )
 
     def last_crawl_was_complete(self) -> bool:

@@ -1,18 +1,14 @@
-"""SQL in transactions, whatever database it runs in. This has SQLite, and ``postgresql.py`` the other one."""
+"""SQL in transactions, whatever database runs it: ``sqlite.py`` or ``postgresql.py``."""
 
-import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from timecoverspider.exceptions import CatalogError, DatasetError
+from timecoverspider.exceptions import CatalogError
 
 Row = tuple[Any, ...]
-
-_PATIENCE = 60.0  # seconds that a transaction waits while somebody else reads or writes the same SQLite file
 
 
 class Transaction:
@@ -92,58 +88,3 @@ class Database(ABC):
             yield
         except self.error as error:
             raise CatalogError(f"cannot use the catalog {self.name}: {' '.join(str(error).split())}") from error
-
-
-class SQLite(Database):
-    """A file of its own; with *create* off there must be one."""
-
-    shared = False
-    tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'"
-    reading, writing = "BEGIN", "BEGIN IMMEDIATE"
-    error = sqlite3.Error
-
-    def __init__(self, file: Path, *, create: bool) -> None:
-        self.name = str(file.absolute())
-        self._uri = f"{file.resolve().as_uri()}?mode={'rwc' if create else 'rw'}"
-        super().__init__()
-
-    def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._uri, _PATIENCE, uri=True, isolation_level=None, check_same_thread=False)
-
-    def _streaming_cursor(self, connection: sqlite3.Connection) -> sqlite3.Cursor:
-        return connection.cursor()
-
-    def spell(self, sql: str) -> str:
-        return sql.replace("SERIAL", "INTEGER").replace('COLLATE "C"', "COLLATE BINARY")
-
-
-def open_database(place: str | Path, *, create: bool) -> Database:
-    """The database at a place that CATALOG_URL can name, or in a file. Raises DatasetError."""
-    if isinstance(place, Path):
-        return SQLite(place, create=create)
-    scheme, _, rest = place.partition("://")
-    if scheme == "sqlite" and rest.startswith("/") and rest != "/" and "?" not in rest:
-        return SQLite(Path(rest[1:]), create=create)
-    if scheme not in ("postgresql", "postgresql+psycopg", "postgres"):
-        raise DatasetError(
-            "CATALOG_URL must be postgresql://user:password@host:port/name, sqlite:////absolute/path, "
-            "sqlite:///relative/path, or empty"
-        )
-    try:
-        from timecoverspider.dataset.postgresql import PostgreSQL  # noqa: PLC0415 (not everybody has psycopg)
-    except ImportError as error:
-        raise DatasetError('CATALOG_URL needs psycopg: pip install "psycopg[binary]"') from error
-    return PostgreSQL(f"postgresql://{rest}")
-
-
-def is_corrupt(file: Path) -> bool:
-    """Whether an SQLite file is there and cannot be read. One that is locked or forbidden is not corrupt."""
-    if not file.exists():
-        return False
-    try:
-        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=rw", uri=True)) as connection:
-            return bool(connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",))
-    except sqlite3.OperationalError:
-        return False  # opening it will say so
-    except sqlite3.DatabaseError:
-        return True

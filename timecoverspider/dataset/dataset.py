@@ -1,30 +1,20 @@
 """A data set on disk: its folder, its catalog, and what of it is complete."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from timecoverspider.dataset.catalog import Catalog
-from timecoverspider.dataset.database import is_corrupt
 from timecoverspider.dataset.files import set_aside
 from timecoverspider.dataset.layout import Layout
 from timecoverspider.dataset.lock import claim, lock
 from timecoverspider.dataset.rows import Crawl, Feed, Image, Record
+from timecoverspider.dataset.sqlite import is_corrupt
+from timecoverspider.dataset.survey import Survey
 from timecoverspider.exceptions import DatasetError
-
-
-@dataclass(slots=True)
-class Survey:
-    """Which pages and images of a data set are stored, as the files stand."""
-
-    records: int  # in the catalog
-    pages: set[str]  # that need not be requested again
-    damaged: dict[str, Image] = field(default_factory=dict)  # by path: images that are gone or have another size
-    owners: dict[str, dict[int, str]] = field(default_factory=dict)  # by path: their records' ids, and the pages
 
 
 class Dataset:
@@ -86,9 +76,9 @@ class Dataset:
         """All records in the order of the feeds, also those whose images are damaged."""
         return self.catalog.records()
 
-    def complete_records(self, damaged: dict[str, Image]) -> Iterator[Record]:
-        """The records none of whose images is among *damaged* ones, by path."""
-        return (record for record in self.records() if not any(image.path in damaged for image in record.images))
+    def complete_records(self, survey: Survey) -> Iterator[Record]:
+        """The records all of whose images are stored."""
+        return (record for record in self.records() if not any(map(survey.is_damaged, record.images)))
 
     def images(self) -> Iterator[Image]:
         """All images, by path."""
@@ -109,11 +99,8 @@ class Dataset:
         except OSError:
             return None
 
-    def survey(self, damaged: set[str] = frozenset()) -> Survey:  # type: ignore[assignment]
+    def survey(self, damaged: Collection[str] = ()) -> Survey:
         """See what is stored. Images whose path is in *damaged* count as such, whatever their size."""
         sizes = self.catalog.sizes()
         broken = [path for path, size in sizes if path in damaged or self.size(path) != size]
-        found = Survey(self.catalog.count(), set(self.catalog.stored_pages()))
-        for path, (image, owners) in self.catalog.records_with(broken).items():
-            found.damaged[path], found.owners[path] = image, owners
-        return found
+        return Survey(self.catalog.count(), set(self.catalog.stored_pages()), self.catalog.records_with(broken))

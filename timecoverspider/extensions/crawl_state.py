@@ -1,24 +1,16 @@
 """How far a crawl is, what of it failed, and how it ended."""
 
 import asyncio
-import json
 import logging
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from scrapy import Request, Spider, signals
 from scrapy.crawler import Crawler
-from scrapy.exceptions import DropItem, NotConfigured
-from scrapy.exporters import PythonItemExporter
-from scrapy.http import Response
-from scrapy.utils.serialize import ScrapyJSONEncoder
-from twisted.python.failure import Failure
+from scrapy.exceptions import NotConfigured
 
-from timecoverspider.dataset.dataset import Dataset
-from timecoverspider.dataset.feed_file import FeedFile
-from timecoverspider.dataset.rows import Fields, Image, Page, Record, now
+from timecoverspider.dataset.rows import Image, Page
 from timecoverspider.dataset.write_queue import WriteQueue
 from timecoverspider.exceptions import (
     COMPLETE,
@@ -30,6 +22,7 @@ from timecoverspider.exceptions import (
     SiteError,
     UsageError,
 )
+from timecoverspider.extensions.opening import open_dataset
 from timecoverspider.text import one_line
 from timecoverspider.utils.request import page_url
 
@@ -39,21 +32,11 @@ _SIGNALS = (
     "engine_started",
     "request_scheduled",
     "request_dropped",
-    "item_scraped",
-    "item_dropped",
-    "item_error",
     "spider_closed",
     "engine_stopped",
 )
 _PIPELINE = "timecoverspider.pipelines.ImageStorePipeline"
 _AHEAD = 500  # pages that wait their turn before pagination waits: those of a large archive would fill the memory
-
-
-class IncompleteItemError(DropItem):
-    """An image of an item could not be had. Raised by ImageStorePipeline."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason, log_level="DEBUG")  # CrawlState names the page, and why
 
 
 class CrawlState:
@@ -80,17 +63,10 @@ class CrawlState:
         self.stored_pages_listed = 0  # links to pages that need not be requested
         self.new = 0  # records that were not here before
         with ExitStack() as held:
-            self.dataset = Dataset(
-                settings["FILES_STORE"], settings["CATALOG_URL"], write=True, archive=settings["ARCHIVE"]
-            )
+            self.dataset = open_dataset(crawler)
             held.callback(self.dataset.close)
-            if self.dataset.corrupt_catalog:
-                aside = self.dataset.corrupt_catalog
-                logger.warning("The catalog could not be read. It is now %s, and a new one is made.", aside)
-            self._check_feeds()
-            self.dataset.catalog.describe(self._spider.name, _fields(self._spider, settings))
-            self._survey = self.dataset.survey(set(self._repairs or ()))
-            self.known = self._survey.records  # records in the catalog when the crawl began
+            self.survey = self.dataset.survey(self._repairs or ())
+            self.known = self.survey.records  # records in the catalog when the crawl began
             self._may_stop_early = self._is_audited() and not self._is_asked("full") and not self.refresh
             self._number = (
                 0 if self.repairs else self.dataset.catalog.begin_crawl(self._spider.name, settings["ARCHIVE"])
@@ -118,12 +94,6 @@ class CrawlState:
     def _is_asked(self, argument: str) -> bool:
         return getattr(self._spider, argument, "0") == "1"
 
-    def _check_feeds(self) -> None:
-        for uri in self._crawler.settings.getdict("FEEDS"):
-            scheme, _, path = str(uri).rpartition("://")
-            if scheme in ("", "file") and "%(" not in path:
-                FeedFile(Path(path), self.dataset).check()
-
     def _is_audited(self) -> bool:
         catalog = self.dataset.catalog
         last, valid = catalog.last_complete_walk(), timedelta(days=self._crawler.settings.getfloat("AUDIT_EVERY_DAYS"))
@@ -141,18 +111,9 @@ class CrawlState:
         """Whether a listing without a new page may end the crawl, because an earlier crawl saw the rest."""
         return self._may_stop_early
 
-    @property
-    def damaged(self) -> dict[str, Image]:
-        """Images that are gone or damaged, by path, until they have been fetched again."""
-        return self._survey.damaged
-
     def is_stored(self, url: str) -> bool:
         """Whether a page need not be requested: its record is stored, but perhaps for a damaged image."""
-        return url in self._survey.pages
-
-    def pages_with(self, path: str) -> list[str]:
-        """The pages of the records that have a damaged image."""
-        return sorted(set(self._survey.owners.get(path, {}).values()))
+        return not self.refresh and url in self.survey.pages
 
     # What happens to pages.
 
@@ -185,17 +146,12 @@ class CrawlState:
 
     def record_failure(self, url: str, reason: str) -> None:
         """Write down that a page, or an image of its record, could not be had: one line and a stat."""
-        if self._drop_pending(url, reason):
+        self._pending.pop(url, None)
+        if url not in self._failed:
+            self._failed[url] = one_line(reason)
+            self.queue.add_failure(url, self._failed[url])
             self._crawler.stats.inc_value("covers/failed")
             logger.error("Missing: <%s>: %s", url, self._failed[url])
-
-    def _drop_pending(self, url: str, reason: str) -> bool:
-        self._pending.pop(url, None)
-        if url in self._failed:
-            return False
-        self._failed[url] = one_line(reason)
-        self.queue.add_failure(url, self._failed[url])
-        return True
 
     def record_site_error(self, url: str, reason: str) -> None:
         """Write down why the site cannot be read; the first reason is the one that counts."""
@@ -214,32 +170,11 @@ class CrawlState:
     def record_image(self, image: Image) -> None:
         """Write down that an image is stored. The records that are saved later may have it."""
         self.queue.add_image(image)
-        self._survey.damaged.pop(image.path, None)
-        self._survey.owners.pop(image.path, None)
+        self.survey.repair(image.path)
 
-    async def item_scraped(self, item: Any, response: Response | None) -> None:
-        """Save an item as it left the last pipeline; on return it is on disk."""
-        try:
-            values = json.loads(_ENCODER.encode(_EXPORTER.export_item(item)))
-            time = now()
-            record = Record(self.dataset.catalog.fields.key_of(values), values, self._page_of(response), time, time)
-            is_new = await self.queue.save(record)
-            self.new += is_new
-        except CatalogError as error:
-            self.abort(str(error))
-
-    def item_dropped(self, response: Response | None, exception: Exception) -> None:
-        """Record an item without its images. One that a person's pipeline drops has not failed."""
-        if isinstance(exception, IncompleteItemError):
-            self.record_failure(self._page_of(response), str(exception))
-
-    def item_error(self, response: Response | None, failure: Failure) -> None:
-        """Record an item that met a bug, of which Scrapy logs the traceback."""
-        self.record_failure(self._page_of(response), str(failure.value))
-
-    def _page_of(self, response: Response | None) -> str:
-        """The page of an item; one that the spider started with has none."""
-        return page_url(response.request, self._spider) if response and response.request else ""
+    def record_saved(self, is_new: bool) -> None:
+        """Count a record that has been saved."""
+        self.new += is_new
 
     # How it ends.
 
@@ -296,14 +231,17 @@ class CrawlState:
     @property
     def stored(self) -> int:
         """How many records are stored, with all their images."""
-        damaged = {number for owners in self._survey.owners.values() for number in owners}
-        return self._survey.records + self.new - len(damaged)
+        return self.survey.complete + self.new
 
     @property
     def missing(self) -> dict[str, str]:
         """Pages whose records are not stored, with the reason."""
-        damaged = {url: "its image is gone from the folder" for path in self.damaged for url in self.pages_with(path)}
-        return damaged | dict.fromkeys(self._pending, "it was requested and not received") | self._failed
+        gone = [url for image in self.survey.damaged for url in self.survey.pages_with(image)]
+        return (
+            dict.fromkeys(gone, "its image is gone from the folder")
+            | dict.fromkeys(self._pending, "it was requested and not received")
+            | self._failed
+        )
 
     @property
     def outcome(self) -> CrawlError | None:
@@ -347,18 +285,3 @@ class CrawlState:
 
     def engine_stopped(self) -> None:
         self._held.close()
-
-
-_EXPORTER, _ENCODER = PythonItemExporter(), ScrapyJSONEncoder(ensure_ascii=False)
-
-
-def _fields(spider: Spider, settings: Any) -> Fields:
-    """What the spider says of its items' fields."""
-    return Fields(
-        urls=settings["FILES_URLS_FIELD"] or "file_urls",
-        files=settings["FILES_RESULT_FIELD"] or "files",
-        key=tuple(getattr(spider, "record_key", ())),
-        order=getattr(spider, "order_field", ""),
-        title=getattr(spider, "title_field", ""),
-        date=getattr(spider, "date_field", ""),
-    )

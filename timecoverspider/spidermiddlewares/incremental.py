@@ -97,7 +97,7 @@ class IncrementalCrawlMiddleware:
             seen.pagination.append(request)
             if self._state.is_crowded:
                 request.priority = min(request.priority, -1)
-        elif not self._state.refresh and self._state.is_stored(page_url(request, self._crawler.spider)):
+        elif self._state.is_stored(page_url(request, self._crawler.spider)):
             seen.stored.add(request.url)
             return False
         else:

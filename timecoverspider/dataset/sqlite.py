@@ -1,0 +1,45 @@
+"""SQLite: a catalog in a file."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from timecoverspider.dataset.database import Database
+
+_PATIENCE = 60.0  # seconds that a transaction waits while somebody else reads or writes the same file
+
+
+class SQLite(Database):
+    """A file of its own; with *create* off there must be one."""
+
+    shared = False
+    tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'"
+    reading, writing = "BEGIN", "BEGIN IMMEDIATE"
+    error = sqlite3.Error
+
+    def __init__(self, file: Path, *, create: bool) -> None:
+        self.name = str(file.absolute())
+        self._uri = f"{file.resolve().as_uri()}?mode={'rwc' if create else 'rw'}"
+        super().__init__()
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._uri, _PATIENCE, uri=True, isolation_level=None, check_same_thread=False)
+
+    def _streaming_cursor(self, connection: sqlite3.Connection) -> sqlite3.Cursor:
+        return connection.cursor()
+
+    def spell(self, sql: str) -> str:
+        return sql.replace("SERIAL", "INTEGER").replace('COLLATE "C"', "COLLATE BINARY")
+
+
+def is_corrupt(file: Path) -> bool:
+    """Whether an SQLite file is there and cannot be read. One that is locked or forbidden is not corrupt."""
+    if not file.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=rw", uri=True)) as connection:
+            return bool(connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",))
+    except sqlite3.OperationalError:
+        return False  # opening it will say so
+    except sqlite3.DatabaseError:
+        return True

@@ -1,0 +1,66 @@
+"""Items on their way into the catalog."""
+
+import json
+from typing import Any, Self
+
+from scrapy import signals
+from scrapy.crawler import Crawler
+from scrapy.exceptions import DropItem, NotConfigured
+from scrapy.exporters import PythonItemExporter
+from scrapy.http import Response
+from scrapy.utils.serialize import ScrapyJSONEncoder
+from twisted.python.failure import Failure
+
+from timecoverspider.dataset.rows import Record, now
+from timecoverspider.exceptions import CatalogError
+from timecoverspider.extensions.crawl_state import CrawlState
+from timecoverspider.utils.request import page_url
+
+_EXPORTER, _ENCODER = PythonItemExporter(), ScrapyJSONEncoder(ensure_ascii=False)
+
+
+class IncompleteItemError(DropItem):
+    """An image of an item could not be had. Raised by ImageStorePipeline."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, log_level="DEBUG")  # CrawlState names the page, and why
+
+
+class ItemStore:
+    """Save each item as it leaves the last pipeline, or write down why it did not."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        if not crawler.settings.getbool("DATASET_ENABLED"):
+            raise NotConfigured
+        store = cls(crawler)
+        for name in ("item_scraped", "item_dropped", "item_error"):
+            crawler.signals.connect(getattr(store, name), getattr(signals, name))
+        return store
+
+    async def item_scraped(self, item: Any, response: Response | None) -> None:
+        """Save an item; on return it is on disk."""
+        state = CrawlState.of(self._crawler)
+        try:
+            values = json.loads(_ENCODER.encode(_EXPORTER.export_item(item)))
+            time = now()
+            key = state.dataset.catalog.fields.key_of(values)
+            state.record_saved(await state.queue.save(Record(key, values, self._page_of(response), time, time)))
+        except CatalogError as error:
+            state.abort(str(error))
+
+    def item_dropped(self, response: Response | None, exception: Exception) -> None:
+        """Record an item without its images. One that a person's pipeline drops has not failed."""
+        if isinstance(exception, IncompleteItemError):
+            CrawlState.of(self._crawler).record_failure(self._page_of(response), str(exception))
+
+    def item_error(self, response: Response | None, failure: Failure) -> None:
+        """Record an item that met a bug, of which Scrapy logs the traceback."""
+        CrawlState.of(self._crawler).record_failure(self._page_of(response), str(failure.value))
+
+    def _page_of(self, response: Response | None) -> str:
+        """The page of an item; one that the spider started with has none."""
+        return page_url(response.request, self._crawler.spider) if response and response.request else ""
