@@ -161,8 +161,8 @@ def _said(closing: str) -> str:
         r"<(http|file)[^>]*>:? ?|http://search\S* |http://img\S*_400.jpg |its picture (?=<)", "", complaint
     )
     # What arrives beyond a length is a bad answer to the next request, or to this one where it comes along with it.
-    complaint = re.sub(r"it is no HTTP: Bad status line.*", "it is not a whole picture", complaint)
-    complaint = complaint.replace("Getting took", "it took")
+    complaint = re.sub(r"400, message=.Bad status line.*", "it is not a whole picture", complaint)
+    complaint = re.sub(r"Getting took longer than (\d+)\.0 seconds\.", r"it took longer than \1 seconds", complaint)
     return re.split(r" \(|: <|, message|: image", complaint)[0]
 
 
