@@ -32,6 +32,7 @@ class DatasetExporter(FeedExporter):
     async def close_spider(self, spider: Spider) -> None:
         if self._state is not None:
             try:
+                await self._state.queue.flush()
                 for record in self._state.dataset.complete_records(self._state.survey):
                     self.item_scraped(record.item, spider)
             except CatalogError as error:
