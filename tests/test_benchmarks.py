@@ -1,11 +1,22 @@
 """The benchmark runs, and says what it found. What the figures are depends on the machine, and is not tested."""
 
+import json
 import re
+import statistics
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
+from urllib.request import ProxyHandler, build_opener
 
+import pytest
+from benchmarks.images import draw_grainy_cover
 from conftest import PROJECT, environment
+
+from timecoverspider.dataset.images import validate_image
+from timecoverspider.replica import pages
+from timecoverspider.replica.images import draw_cover
+from timecoverspider.replica.issues import issue_dates
 
 MARKED = re.compile(r"<!-- benchmark -->\n(.*)<!-- /benchmark -->", re.DOTALL)
 
@@ -21,6 +32,37 @@ def cells(text: str, client: str) -> list[str]:
     """The client's row in the only table that has it."""
     [row] = [line for line in text.splitlines() if line.startswith(f"| {client} |")]
     return [cell.strip() for cell in row.strip("|").split("|")]
+
+
+def served_sizes(*arguments: str) -> list[int]:
+    """The sizes in bytes of every sixtieth image of the benchmark's server."""
+    command = [sys.executable, str(PROJECT / "tests" / "benchmarks" / "archive.py"), "--issues", "4763", *arguments]
+    with subprocess.Popen(
+        command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        opener = build_opener(ProxyHandler({"http": json.loads(server.stdout.readline())["address"]}))
+        sizes = []
+        for day in issue_dates()[::60]:
+            with opener.open(pages.image_url(day)) as response:
+                sizes.append(len(response.read()))
+    return sizes
+
+
+def test_served_images_have_the_sizes_of_real_covers() -> None:
+    sizes = served_sizes()
+    assert 50_000 <= statistics.median(sizes) <= 60_000
+    assert sum(40_000 <= size <= 100_000 for size in sizes) >= 0.8 * len(sizes)
+
+
+def test_served_images_of_a_large_archive_have_1_kb() -> None:
+    assert max(served_sizes("--tiny")) < 1_100
+
+
+@pytest.mark.parametrize("day", [issue_dates()[0], issue_dates()[-1]])
+def test_image_is_deterministic_and_has_the_pixels_of_the_replica(day: date) -> None:
+    image = draw_grainy_cover(day)
+    assert image == draw_grainy_cover(day)
+    assert validate_image(image) == validate_image(draw_cover(day, pages.image_width(day)))
 
 
 def test_benchmark_puts_a_table_of_both_clients_into_a_readme(tmp_path: Path) -> None:

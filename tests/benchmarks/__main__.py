@@ -17,11 +17,13 @@ whose files are there. Not measured, and good to know:
 
 - Client and server share the machine's cores. With two, a client that uses more than one takes time from the server,
   so that differences of wall time are smaller than they would be with a server elsewhere; CPU time is the client's own.
-- Pictures are drawn beforehand, and pages rendered once: the server's work is small and the same for all clients.
+- Images are drawn beforehand, and pages rendered once: the server's work is small and the same for all clients.
+- Images are as large as real covers: the median is 55 KB, and nine in ten have 40 to 100 KB. Nothing of that is
+  padding: to decode the median image takes 0.50 ms, the median of 42 real covers 0.45 ms, and a plain drawing 0.16 ms.
 - The tutorial's spider loses all covers of June and July. It fetches fewer pictures, hence covers per second.
 - This project flushes each picture to disk, and decodes it. What a flush costs depends on the disk.
 - Where making a file is slow, it is much of what there is to see: look at the system's part of the CPU time. The
-  folders are where TMPDIR says, and deleted in the end: there must be 300 MB for each crawl.
+  folders are where TMPDIR says, and deleted in the end: there must be 400 MB for each crawl.
 - Peak memory is that of the process and those of its children, added up, whether they were at the same time or not.
 - A process starts with the peak memory of the one that starts it, here about 15 MB: a downloader may need less.
 - The least time of *polite* is arithmetic. A bare aiohttp client, which asks for the cover pages alone and has their

@@ -1,5 +1,6 @@
-"""The server of the benchmark: the replica in a process of its own, with pictures that are drawn beforehand.
+"""The server of the benchmark: the replica in a process of its own, with images that are drawn beforehand.
 
+The images are a few of the replica's covers, with the sizes of real covers (see images.py), or 1 KB with ``--tiny``.
 It prints one line of JSON, its port and the versions of what it runs on, and ends when its standard input does. With
 ``--list`` it prints the addresses of the whole archive in place of that, for clients that do not follow links.
 """
@@ -20,17 +21,17 @@ from zlib import crc32
 
 import uvloop
 from aiohttp import ETag, web
+from images import draw_grainy_cover
 from PIL import Image
 
 from timecoverspider.replica import pages
 from timecoverspider.replica.app import make_app, serve
-from timecoverspider.replica.images import draw_cover
 from timecoverspider.replica.issues import issue_dates
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 HOSTS = (pages.SEARCH, pages.CONTENT, pages.IMAGES)
-POOL = 16  # pictures: as many as never wait for a drawing, and few enough to stay in the processor's cache
+POOL = 16  # images: drawn in less than a second, and with 1 MB small enough to stay in the processor's cache
 KEPT_PAGES = 20_000  # all of the archive's own 4,763 issues; a larger archive's are rendered each time
 LATE = 0.0005  # seconds by which uvloop's timers, which count milliseconds, end too late on average
 MODIFIED = datetime(2014, 3, 10, tzinfo=UTC)
@@ -92,7 +93,7 @@ class Pictures:
     def __init__(self, days: Sequence[date], tiny: bool) -> None:
         self._known = frozenset(pages.image_url(day).partition(pages.IMAGES)[2] for day in days)
         step = max(len(days) // POOL, 1)
-        drawn = [_tiny_picture()] if tiny else [draw_cover(day, pages.image_width(day)) for day in days[::step]]
+        drawn = [_tiny_picture()] if tiny else [draw_grainy_cover(day) for day in days[::step]]
         self._pool = [(body, ETag(f"{crc32(body):08x}")) for body in drawn]
 
     def answer(self, request: web.Request) -> web.Response:
@@ -178,7 +179,7 @@ async def _serve(days: Sequence[date], tiny: bool) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--issues", type=int)
-    parser.add_argument("--tiny", action="store_true", help="pictures of 1 KB")
+    parser.add_argument("--tiny", action="store_true", help="images of 1 KB")
     parser.add_argument("--list", action="store_true", help="print all addresses, and serve nothing")
     options = parser.parse_args()
     days = issue_dates(options.issues)
