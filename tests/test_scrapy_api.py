@@ -7,17 +7,25 @@ Scrapy 2.19.0 fast: when one fails, the workaround that it names can go.
 import asyncio
 import gzip
 import inspect
+from importlib import import_module
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from downloading import crawl
+from scrapy.commands.crawl import Command as CrawlCommand
 from scrapy.core.downloader import Downloader
 from scrapy.core.downloader.handlers._aiohttp import AiohttpDownloadHandler
 from scrapy.crawler import Crawler
 from scrapy.downloadermiddlewares.httpcompression import HttpCompressionMiddleware
+from scrapy.downloadermiddlewares.httpproxy import HttpProxyMiddleware
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
-from scrapy.http import Headers, Request, Response
+from scrapy.extensions.feedexport import FeedExporter, FileFeedStorage
+from scrapy.http import Headers, HtmlResponse, Request, Response
+from scrapy.link import Link
+from scrapy.linkextractors import LinkExtractor
 from scrapy.settings import Settings
+from scrapy.spiders import CrawlSpider, Rule, Spider
 from scrapy.utils.gz import gunzip
 from scrapy.utils.test import get_crawler
 
@@ -42,6 +50,18 @@ def test_aiohttp_handler_takes_headers_from_extract_headers() -> None:
     [name] = inspect.signature(AiohttpDownloadHandler._extract_headers).parameters
     assert name == "response"
     assert "self._extract_headers(response)" in inspect.getsource(AiohttpDownloadHandler._read_response)
+
+
+def test_aiohttp_handler_sends_with_make_request() -> None:
+    """downloadhandlers.py overrides it, and takes what it needs from the handler."""
+    assert list(inspect.signature(AiohttpDownloadHandler._make_request).parameters) == ["self", "request", "timeout"]
+    assert "async with self._make_request(request, timeout) as response:" in inspect.getsource(
+        AiohttpDownloadHandler.download_request
+    )
+    source = inspect.getsource(AiohttpDownloadHandler)
+    for name in ("self._session.request(", "self._ssl_context", "self._extract_proxy_url_with_creds(request)"):
+        assert name in source
+    assert "self._request_headers(request)" in source
 
 
 def test_aiohttp_handler_is_still_experimental() -> None:
@@ -119,6 +139,66 @@ def test_downloader_counts_active_requests_in_a_set() -> None:
     assert "self.active.remove(request)" in inspect.getsource(Downloader.fetch)
     assert "len(self.active)" in inspect.getsource(Downloader.needs_backout)
     assert isinstance(request, Request)
+
+
+def test_proxies_are_set_with_a_method_of_their_own() -> None:
+    """downloadermiddlewares/httpproxy.py calls it; when Scrapy no longer calls proxy_bypass each time, it can go."""
+    names = list(inspect.signature(HttpProxyMiddleware._set_proxy_and_creds).parameters)
+    assert names == ["self", "request", "proxy_url", "creds", "scheme"]
+    assert "proxy_bypass(parsed.hostname)" in inspect.getsource(HttpProxyMiddleware.process_request)
+
+
+def test_responses_hold_their_selector() -> None:
+    """spidermiddlewares/incremental.py lets go of it."""
+    response = HtmlResponse("http://a/", body=b"<p>", encoding="utf-8")
+    assert response._cached_selector is None
+    assert response.selector is response._cached_selector
+    assert response.selector.response is response
+
+
+def test_callbacks_default_to_parse_and_crawl_spiders_name_their_rule() -> None:
+    """By these spidermiddlewares/incremental.py knows pagination."""
+    rule = Rule(LinkExtractor(), callback="read")
+    spider = type("Rules", (CrawlSpider,), {"name": "rules", "rules": [rule], "read": lambda *_: []})()
+    one, other = (spider._build_request(number, Link(f"http://a/{number}")) for number in (0, 1))
+    assert one.callback == other.callback
+    assert (one.meta["rule"], other.meta["rule"]) == (0, 1)
+    assert "self.parse(" in inspect.getsource(Spider._parse)
+
+
+def test_feed_exporter_has_slots_that_count_their_items(crawler: Crawler, tmp_path: Path) -> None:
+    """extensions/feedexport.py reads them, and takes item_scraped off the signal."""
+    crawler = get_crawler(Spider, {"FEEDS": {str(tmp_path / "a.json"): {"format": "json"}}})
+    exporter = FeedExporter(crawler)
+    exporter.open_spider(Spider("a"))
+    exporter.item_scraped({"a": 1}, Spider("a"))
+    [slot] = exporter.slots
+    assert slot.itemcount == 1
+    assert isinstance(slot.storage, FileFeedStorage)
+    assert inspect.iscoroutinefunction(FeedExporter.close_spider)
+    slot.file.close()
+
+
+def test_crawl_command_makes_its_crawler() -> None:
+    """commands/crawl.py has it do so."""
+    assert list(inspect.signature(CrawlCommand._create_crawler).parameters) == ["self", "spidercls"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["addons", "crawler", "middleware", "statscollectors", "utils.log", "core.scraper", "extensions.feedexport"],
+)
+def test_loggers_have_the_names_of_their_modules(name: str) -> None:
+    """logformatter.py filters what they say."""
+    assert "logging.getLogger(__name__)" in inspect.getsource(import_module(f"scrapy.{name}"))
+
+
+@pytest.mark.parametrize(
+    ("setting", "count"), [("SPIDER_MIDDLEWARES", 6), ("DOWNLOADER_MIDDLEWARES", 14), ("EXTENSIONS", 11)]
+)
+def test_scrapy_enables_the_components_that_we_know(setting: str, count: int) -> None:
+    """A new one may see, or change, what ours rely on: look at it before this number is changed."""
+    assert len(Settings()[f"{setting}_BASE"]) == count
 
 
 def test_project_overrides_each_middleware_in_its_own_place() -> None:

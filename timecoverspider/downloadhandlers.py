@@ -4,13 +4,15 @@ import re
 import sys
 from asyncio import Semaphore
 from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
 
 import aiohttp
 from scrapy.core.downloader.handlers._aiohttp import AiohttpDownloadHandler
 from scrapy.crawler import Crawler
 from scrapy.exceptions import (
     CannotResolveHostError,
-    DownloadCancelledError,
     DownloadConnectionRefusedError,
     DownloadFailedError,
     DownloadTimeoutError,
@@ -19,17 +21,16 @@ from scrapy.exceptions import (
 )
 from scrapy.http import Headers, Request, Response
 from scrapy.utils.httpobj import urlparse_cached
+from yarl import URL
 
 from timecoverspider.text import one_line
 
-_DOWNLOAD_ERRORS = (
-    CannotResolveHostError,
-    DownloadCancelledError,
-    DownloadConnectionRefusedError,
-    DownloadFailedError,
-    DownloadTimeoutError,
-    ResponseDataLossError,
-    UnsupportedURLSchemeError,
+# Scrapy's error for each of aiohttp's; the first that fits counts.
+_ERRORS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[Exception]], ...] = (
+    ((aiohttp.InvalidUrlClientError, aiohttp.NonHttpUrlClientError), UnsupportedURLSchemeError),
+    (aiohttp.ClientConnectorDNSError, CannotResolveHostError),
+    (aiohttp.ClientConnectorError, DownloadConnectionRefusedError),
+    (aiohttp.ClientError, DownloadFailedError),
 )
 # The user and password of a URL, and the address in memory of an SSL context.
 _UNFIT = re.compile(r"(?<=//)[^/@\s]*@| ssl:<[^>]*>")
@@ -55,21 +56,49 @@ class HTTPDownloadHandler(AiohttpDownloadHandler):
         self._hosts: defaultdict[str | None, Semaphore] = defaultdict(lambda: Semaphore(per_host))
 
     async def download_request(self, request: Request) -> Response:
-        """Download a response when a connection to its host is free.
+        """Download a response when a connection to its host is free. Raises one of Scrapy's download errors."""
+        async with self._hosts[urlparse_cached(request).hostname], self._total:
+            return await super().download_request(request)
 
-        Raises: one of Scrapy's download errors, with a message of one line and without passwords.
+    @asynccontextmanager
+    async def _make_request(self, request: Request, timeout: float) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a request as Scrapy does, but with its URL as it is, and errors of one line without passwords.
+
+        It also leaves out a body that is empty, and a copy of the headers: 5 % of the CPU time of a crawl.
         """
+        headers = request.headers
+        if b"Proxy-Authorization" in headers:
+            headers = self._request_headers(request)
         try:
-            async with self._hosts[urlparse_cached(request).hostname], self._total:
-                return await super().download_request(request)
-        except _DOWNLOAD_ERRORS as error:
+            async with self._session.request(
+                request.method,
+                URL(request.url, encoded=True),
+                data=request.body or None,
+                headers=headers.to_tuple_list(),
+                timeout=_timeout(timeout),
+                ssl=self._ssl_context,
+                allow_redirects=False,
+                proxy=self._extract_proxy_url_with_creds(request),
+            ) as response:
+                yield response
+        except TimeoutError as error:
+            raise DownloadTimeoutError(f"Getting {request.url} took longer than {timeout} seconds.") from error
+        except aiohttp.ClientPayloadError as error:
+            raise ResponseDataLossError(_fit(str(error))) from None
+        except aiohttp.ClientError as error:
+            kind = next(kind for of_aiohttp, kind in _ERRORS if isinstance(error, of_aiohttp))
             # Not "from error": a traceback would show the cause, which may quote a proxy's password.
-            raise type(error)(_fit(str(error))) from None
+            raise kind(_fit(str(error))) from None
 
     @staticmethod
     def _extract_headers(response: aiohttp.ClientResponse) -> Headers:
         """Take the headers as bytes: Scrapy 2.19 raises UnicodeEncodeError if one of them is not UTF-8."""
         return Headers(response.raw_headers)
+
+
+@cache
+def _timeout(seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=seconds)
 
 
 def _fit(message: str) -> str:

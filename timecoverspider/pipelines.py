@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-from dataclasses import asdict
 from email.utils import formatdate
 from typing import Any
 
@@ -57,17 +56,18 @@ class ImageStorePipeline(FilesPipeline):
         except ValueError as error:  # one of its URLs is none
             urls = ItemAdapter(item)[self.files_urls_field]
             raise IncompleteItemError(_reason(", ".join(map(str, urls)), error)) from error
-        images = (
-            self._image(request, self.file_path(request, info=self.spiderinfo, item=item)) for request in requests
-        )
-        results = await asyncio.gather(*images, return_exceptions=True)
-        files = []
-        for request, result in zip(requests, results, strict=True):
-            if isinstance(result, FileException):
-                raise IncompleteItemError(_reason(request.url, result)) from result
-            if isinstance(result, BaseException):
-                raise result
-            files.append({"url": request.url, "path": result.path, "checksum": result.checksum})
+        paths = [self.file_path(request, info=self.spiderinfo, item=item) for request in requests]
+        tasks = list(map(self._start, requests, paths))
+        files, failure = [], ""
+        for request, task in zip(requests, tasks, strict=True):
+            try:
+                image = await asyncio.shield(task)
+            except FileException as error:
+                failure = failure or _reason(request.url, error)
+            else:
+                files.append({"url": request.url, "path": image.path, "checksum": image.checksum})
+        if failure:
+            raise IncompleteItemError(failure)
         ItemAdapter(item)[self.files_result_field] = files
         return item
 
@@ -77,7 +77,7 @@ class ImageStorePipeline(FilesPipeline):
 
     async def _repair(self, image: Image) -> None:
         try:
-            await self._image(Request(image.url, callback=NO_CALLBACK), image.path)
+            await asyncio.shield(self._start(Request(image.url, callback=NO_CALLBACK), image.path))
         except (FileException, ValueError) as error:
             if not self._state.stopping.is_set():
                 for page in self._state.survey.pages_with(image):
@@ -94,13 +94,13 @@ class ImageStorePipeline(FilesPipeline):
         """The tutorial's path, ``full/<SHA-1 of the URL>.jpg``, in which a page has no say."""
         return f"{IMAGES}/{hashlib.sha1(request.url.encode(), usedforsecurity=False).hexdigest()}.jpg"
 
-    async def _image(self, request: Request, path: str) -> Image:
-        """The image when it is stored; records that share one wait for the same. Raises FileException."""
+    def _start(self, request: Request, path: str) -> asyncio.Task[Image]:
+        """Begin to fetch an image, or give the task that does; records that share an image wait for the same one."""
         task = self._under_way.get(path)
         if task is None:
             task = self._under_way[path] = asyncio.create_task(self._fetch(request, path))
             task.add_done_callback(lambda _: self._under_way.pop(path))
-        return await asyncio.shield(task)
+        return task
 
     async def _fetch(self, request: Request, path: str) -> Image:
         """Request an image until it is complete, or the stored one turns out to be the current one.
@@ -167,7 +167,17 @@ class ImageStorePipeline(FilesPipeline):
             else ((response.headers.get(name) or b"").decode("latin-1") for name in ("ETag", "Last-Modified"))
         )
         image = Image(
-            path, url, **asdict(stored), etag=etag, last_modified=last_modified, last_checked=now(), source=""
+            path=path,
+            url=url,
+            checksum=stored.checksum,
+            width=stored.width,
+            height=stored.height,
+            bytes=stored.bytes,
+            etag=etag,
+            last_modified=last_modified,
+            stored=stored.stored,
+            last_checked=now(),
+            source="",
         )
         self._state.record_image(image)
         return image

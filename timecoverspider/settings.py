@@ -28,6 +28,7 @@ SPIDER_MIDDLEWARES = {
     # Nearer to the spider than DepthMiddleware (900), which drops requests that they must have seen.
     "timecoverspider.spidermiddlewares.failed_pages.FailedPagesMiddleware": 950,
     "timecoverspider.spidermiddlewares.incremental.IncrementalCrawlMiddleware": 960,
+    "scrapy.spidermiddlewares.metacopy.MetaCopyDetectionMiddleware": None,  # a warning for who writes a spider
 }
 METAREFRESH_ENABLED = False  # the archive's pages have none
 REQUEST_FINGERPRINTER_CLASS = "timecoverspider.utils.request.PageFingerprinter"
@@ -66,7 +67,11 @@ DOWNLOADER_MIDDLEWARES = {
     "timecoverspider.downloadermiddlewares.httpcompression.StrictHttpCompressionMiddleware": 590,
     "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": None,
     "timecoverspider.downloadermiddlewares.redirect.PersistentRedirectMiddleware": 600,
-    "timecoverspider.downloadermiddlewares.archive.ArchiveMiddleware": 740,  # before HttpProxyMiddleware
+    "timecoverspider.downloadermiddlewares.archive.ArchiveMiddleware": 740,  # before the proxies
+    "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": None,
+    "timecoverspider.downloadermiddlewares.httpproxy.CachedHttpProxyMiddleware": 750,
+    "scrapy.downloadermiddlewares.stats.DownloaderStats": None,
+    "timecoverspider.downloadermiddlewares.stats.LeanDownloaderStats": 850,
 }
 DOWNLOAD_VERIFY_CERTIFICATES = True
 DOWNLOAD_MAXSIZE = 16 * 2**20  # bytes; a cover is 40 to 100 KB

@@ -65,7 +65,7 @@ class StrictHttpCompressionMiddleware(HttpCompressionMiddleware):
         try:
             decoded = super().process_response(request, response)  # first, because it obeys DOWNLOAD_MAXSIZE
             if "dataloss" not in response.flags:  # which DOWNLOAD_FAIL_ON_DATALOSS = False lets through
-                _check(response.body, codings)
+                _check(response.body, codings, decoded.body if isinstance(decoded, Response) else b"")
         except _BROKEN as error:
             loss = ResponseDataLossError(f"its {b', '.join(codings).decode('latin-1')} stream is broken: {error}")
             # Scrapy gives no exception of process_response to a process_exception.
@@ -87,8 +87,10 @@ def _normalized_codings(response: Response) -> list[bytes]:
     return codings
 
 
-def _check(body: bytes, codings: list[bytes]) -> None:
+def _check(body: bytes, codings: list[bytes], decoded: bytes) -> None:
     """Raise one of _BROKEN if a stream is not whole; what has an unknown coding is left alone, as Scrapy does."""
+    if codings in ([b"gzip"], [b"x-gzip"]) and body[-8:] == struct.pack("<II", zlib.crc32(decoded), len(decoded)):
+        return  # the trailer of one gzip member (RFC 1952), as nearly always: there is no need to decode it again
     for coding in reversed(codings):
         if coding not in _DECODERS:
             return

