@@ -1,13 +1,27 @@
 """How long to wait before a request is sent again."""
 
+import random
 from email.utils import parsedate_to_datetime
 from time import time
 
-LONGEST = 60.0  # seconds; what a Retry-After may ask for at the most
+LONGEST = 60.0  # seconds; no wait is longer, whatever a Retry-After asks for
+
+
+def retry_delay(retries: int, backoff: float, at_least: float = 0.0) -> float:
+    """The seconds to wait before the retry of this number, from 1 on.
+
+    The first wait is *backoff* seconds, each further one twice as long, up to LONGEST; half more or less by chance, so
+    that requests that failed together do not come back together. *at_least* is what the server asked for.
+
+    >>> 0.25 <= retry_delay(1, 0.5) <= 0.75, 1 <= retry_delay(3, 0.5) <= 3, retry_delay(1, 0.5, 7.0)
+    (True, True, 7.0)
+    """
+    wait: float = min(backoff * 2.0 ** (retries - 1), LONGEST) * random.uniform(0.5, 1.5)  # noqa: S311
+    return max(at_least, wait)
 
 
 def retry_after(value: str | None) -> float:
-    """The seconds from now that a Retry-After header asks for (RFC 9110, 10.2.3), at most 60; 0 where it says nothing.
+    """The seconds from now that Retry-After asks for (RFC 9110, 10.2.3), at most LONGEST; 0 if it says nothing.
 
     >>> retry_after("120"), retry_after("soon"), retry_after(None), retry_after("Fri, 31 Dec 1999 23:59:59 GMT")
     (60.0, 0.0, 0.0, 0.0)

@@ -61,7 +61,9 @@ class HTTPDownloadHandler(AiohttpDownloadHandler):
             return await super().download_request(request)
 
     @asynccontextmanager
-    async def _make_request(self, request: Request, timeout: float) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _make_request(  # type: ignore[override]
+        self, request: Request, timeout: float
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a request as Scrapy does, but with its URL as it is, and errors of one line without passwords.
 
         It also leaves out a body that is empty, and a copy of the headers: 5 % of the CPU time of a crawl.

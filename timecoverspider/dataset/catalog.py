@@ -141,7 +141,9 @@ class Catalog:
             for name, value in (("since", "''"), ("until", "''"), ("cut_by", "''"), ("stated", "NULL")):
                 names = names.replace(name, value)
         with self._database.transaction() as transaction:
-            return [Crawl._make(row) for row in transaction.execute(f"SELECT {names} FROM crawls ORDER BY id")]  # noqa: S608
+            rows = transaction.execute(f"SELECT {names} FROM crawls ORDER BY id")  # noqa: S608
+        crawls = map(Crawl._make, rows)  # SQLite has no Booleans
+        return [row._replace(complete_walk=None if row.ended is None else bool(row.complete_walk)) for row in crawls]
 
     def feeds(self) -> list[Feed]:
         """The feeds that the data set was published as, by path."""

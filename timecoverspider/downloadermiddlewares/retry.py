@@ -1,7 +1,6 @@
 """Trying again what failed, later and not too often."""
 
 import asyncio
-import random
 from typing import Self
 
 from scrapy import signals
@@ -10,7 +9,7 @@ from scrapy.downloadermiddlewares.retry import RetryMiddleware, get_retry_reques
 from scrapy.exceptions import DontCloseSpider, IgnoreRequest
 from scrapy.http import Request, Response
 
-from timecoverspider.backoff import LONGEST, retry_after
+from timecoverspider.backoff import retry_after, retry_delay
 from timecoverspider.extensions.crawl_state import CrawlState
 
 _WAIT = "retry_wait"
@@ -29,9 +28,7 @@ def retry_later(request: Request, crawler: Crawler, reason: str | Exception) -> 
 
 
 def _later(again: Request, crawler: Crawler, at_least: float = 0.0) -> Request:
-    """Twice as long after each failure, from RETRY_BACKOFF seconds on, half more or less by chance."""
-    backoff = crawler.settings.getfloat("RETRY_BACKOFF") * 2.0 ** (again.meta["retry_times"] - 1)
-    again.meta[_WAIT] = max(at_least, min(backoff, LONGEST) * random.uniform(0.5, 1.5))  # noqa: S311
+    again.meta[_WAIT] = retry_delay(again.meta["retry_times"], crawler.settings.getfloat("RETRY_BACKOFF"), at_least)
     return again
 
 

@@ -38,7 +38,12 @@ def open_dataset(crawler: Crawler) -> Dataset:
 
 
 def _fields(spider: Spider, settings: Any) -> Fields:
-    """What the spider says of its items' fields."""
+    """What the spider says of its items' fields, in attributes.
+
+    ``record_key`` lists the fields that make an item another record (without it: its image URLs), ``order_field`` is
+    the one that feeds are ordered by, the greatest first (without it: the page's URL), and ``title_field`` and
+    ``date_field`` are what a person knows it by.
+    """
     return Fields(
         urls=settings["FILES_URLS_FIELD"] or "file_urls",
         files=settings["FILES_RESULT_FIELD"] or "files",
