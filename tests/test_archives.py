@@ -164,8 +164,14 @@ def test_archive_sets_its_manners_which_the_command_line_overrides(archive: str,
     assert settings.getint("DOWNLOAD_DELAY") == 3
 
 
-def test_crawl_on_the_twisted_reactor_gives_the_same_feed(filled: Path, tmp_path: Path) -> None:
-    done = Site(DAYS).crawl(tmp_path, "-s", "TWISTED_REACTOR_ENABLED=True")
+STOCK = "scrapy.core.downloader.handlers._aiohttp.AiohttpDownloadHandler"
+
+
+@pytest.mark.parametrize(
+    "setting", ["TWISTED_REACTOR_ENABLED=True", f'DOWNLOAD_HANDLERS={{"http": "{STOCK}", "https": "{STOCK}"}}']
+)
+def test_a_crawl_over_another_wire_gives_the_same_feed(filled: Path, tmp_path: Path, setting: str) -> None:
+    done = Site(DAYS).crawl(tmp_path, "-s", setting)
     assert done.returncode == 0, done.stderr
     assert feed(tmp_path) == feed(filled)
     assert "Traceback" not in done.stderr

@@ -152,7 +152,7 @@ def test_neither_outlives_the_other(tmp_path: Path, victim: str) -> None:
         os.kill(keepers[0] if victim == "the keeper" else crawl[0].pid, signal.SIGKILL)
         return web.Response(body=WHOLE)
 
-    site.instead[image_url(DAYS[20])] = strike
+    site.instead[image_url(DAYS[39])] = strike  # by then images are being stored
     with serving(site.app) as address:
         crawl.append(start(tmp_path, address))
         log = crawl[0].communicate(timeout=60)[1]
