@@ -183,6 +183,7 @@ def test_a_depth_limit_is_obeyed_and_not_taken_for_the_end(tmp_path: Path, fille
     assert done.returncode == 3
     assert len(records(tmp_path)) == 15  # the index, the first listing, and its covers
     assert rows(tmp_path, "SELECT cut_by FROM crawls") == [("DEPTH_LIMIT",)]
+    assert "Ended before the last listing page (DEPTH_LIMIT). " in closing(done)
     done = crawl(tmp_path, Site(DAYS), "")
     assert done.returncode == 0, done.stderr
     assert feed(tmp_path) == feed(filled)

@@ -51,7 +51,8 @@ class CrawlState:
         self._crawler, self._spider, settings = crawler, crawler.spider, crawler.settings
         self.stopping = asyncio.Event()  # from when on nothing new is begun
         self.refresh = self._is_asked("refresh")  # all pages again, and images that changed
-        self._repairs = getattr(self._spider, "repair", None)  # paths of images: nothing else is fetched
+        repair = getattr(self._spider, "repair", None)  # an argument of verify --repair: the paths of damaged images
+        self._repairs = frozenset(repair) if isinstance(repair, list) else None
         self._pending: dict[str, Request] = {}  # pages that were requested and are not read yet, by URL
         self._failed: dict[str, str] = {}  # pages that could not be had, or whose images could not, with the reason
         self._site_error = self._abort_reason = self._cut_by = ""

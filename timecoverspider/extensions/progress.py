@@ -133,4 +133,5 @@ def _verdict(state: CrawlState) -> str:
     if isinstance(outcome, IncompleteError) and missing:
         named = "; ".join(f"<{url}> {reason}" for url, reason in islice(missing.items(), _NAMED))
         return f"{len(missing):,} missing ({named}{'; …' if len(missing) > _NAMED else ''}). "
-    return f"{_VERDICTS[type(outcome)].format(outcome)}. "
+    limit = f" ({outcome})" if isinstance(outcome, IncompleteError) and str(outcome) else ""
+    return f"{_VERDICTS[type(outcome)].format(outcome)}{limit}. "
