@@ -119,18 +119,43 @@ def test_the_same_key_is_the_same_record_whatever_its_page(place: str | Path) ->
         assert pages(catalog) == ["new?v=2"]
 
 
-def test_without_key_fields_the_same_images_are_the_same_record(place: str | Path) -> None:
+def test_without_key_fields_the_same_images_are_one_record_for_each_page(place: str | Path) -> None:
     first, other = (record("a", fields=Fields()), record("b", title="u", fields=Fields()))
     with closing(Catalog(place, write=True)) as catalog:
         assert save(catalog, first, other) == [True, True]  # one crawl yields both: a placeholder
         for crawl, order in enumerate([[other, first], [first, other]], start=2):
             assert save(catalog, *order, crawl=crawl) == [False, False]
             assert [(r.page_url, r.item["title"]) for r in catalog.records()] == [("a", "t"), ("b", "u")]
-        moved = [record("a?v=2", fields=Fields()), record("b?v=2", title="u", fields=Fields())]
-        assert save(catalog, *moved, crawl=4) == [False, False]
-        assert pages(catalog) == ["a?v=2", "b?v=2"]
-        assert save(catalog, record("c", title="w", fields=Fields()), crawl=5) == [True]  # nothing is replaced by it
-        assert catalog.count() == 3
+        assert save(catalog, record("c", fields=Fields()), crawl=4) == [True]  # nothing is replaced by it
+        catalog.forget_moved(4, {"a", "b", "c"})
+        assert pages(catalog) == ["a", "b", "c"]
+
+
+def test_a_record_that_moved_is_forgotten_when_no_page_leads_to_its_old_one(place: str | Path) -> None:
+    with closing(Catalog(place, write=True)) as catalog:
+        save(catalog, record("a", fields=Fields()), record("b", urls=("j",), fields=Fields()))
+        assert save(catalog, record("a?v=2", fields=Fields()), crawl=2) == [True]
+        catalog.forget_moved(2, {"a?v=2"})  # and not b, whose images no other record has
+        assert pages(catalog) == ["a?v=2", "b"]
+        assert save(catalog, record("a?v=3", fields=Fields()), record("a?v=4", fields=Fields()), crawl=3) == [
+            True,
+            True,
+        ]
+        catalog.forget_moved(3, {"a?v=3", "a?v=4"})
+        assert pages(catalog) == ["a?v=3", "a?v=4", "b"]
+
+
+def test_records_get_new_keys_and_ranks_if_the_spider_names_other_fields(place: str | Path) -> None:
+    with closing(Catalog(place, write=True)) as catalog:
+        plain = [
+            record(page, date=date, fields=Fields()) for page, date in [("a", "2001"), ("b", "2003"), ("c", "2003")]
+        ]
+        save(catalog, *plain)
+        assert pages(catalog) == ["a", "b", "c"]
+        catalog.describe("covers", COVERS)
+        assert pages(catalog) == ["c", "a"]  # newest first, and b was the same cover
+        assert save(catalog, record("d", date="2001"), crawl=2) == [False]
+        assert pages(catalog) == ["c", "d"]
 
 
 def test_a_checksum_is_that_of_the_image_for_all_its_records(place: str | Path) -> None:
@@ -221,6 +246,8 @@ def make_version_1(place: str | Path) -> None:
 
 def seen(catalog: Catalog) -> object:
     return (
+        sorted(catalog.sizes()), sorted(catalog.stored_pages()), catalog.find_image("full/j.jpg"),
+        len(catalog.records_with(["full/i.jpg"])["full/i.jpg"][1]),
         list(catalog.records()), list(catalog.images()), list(catalog.pages()), catalog.crawls(), catalog.count(),
         catalog.feeds(), catalog.spider, catalog.fields,
     )  # fmt: skip
@@ -247,6 +274,16 @@ def test_a_catalog_of_version_1_is_read_as_it_stands_and_migrated_by_a_crawl(pla
     assert tables(place) == set(TABLES)
     with closing(Catalog(place)) as catalog:
         assert pages(catalog) == ["p?v=2", "q"]
+
+
+def test_a_reader_does_not_miss_that_a_crawl_migrates(place: str | Path) -> None:
+    make_version_1(place)
+    with closing(Catalog(place)) as reader:
+        records = reader.records()
+        next(records)  # and is not in a hurry
+        before = seen(reader)
+        Catalog(place, write=True).close()
+        assert seen(reader) == before
 
 
 def test_a_migration_that_breaks_off_leaves_version_1(place: str | Path, monkeypatch: pytest.MonkeyPatch) -> None:

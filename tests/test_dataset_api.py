@@ -1,6 +1,7 @@
 """The data set as a person uses it: from Python, beside a crawl, from another program."""
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
@@ -115,3 +116,9 @@ def test_a_host_program_crawls_in_a_thread_and_keeps_its_signals(tmp_path: Path)
         )
     assert done.stdout.splitlines() == ["None", "True"], done.stderr
     assert len(records(tmp_path)) == 40
+
+
+def test_a_data_set_that_is_forgotten_holds_no_lock(tmp_path: Path) -> None:
+    Dataset(tmp_path / "output", write=True, archive="live")  # as by a crawl that could not start
+    gc.collect()
+    Dataset(tmp_path / "output", write=True, archive="live").close()

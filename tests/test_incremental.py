@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from conftest import DAYS, FULL_SPEED, PROJECT, Site, closing, feed, records, rows, run_scrapy, serving
 
-from timecoverspider.replica.pages import cover_url, listing_page, listing_url
+from timecoverspider.replica.pages import cover_url, image_url, listing_page, listing_url
 
 HEAD = """
 from scrapy import Request, Spider, signals
@@ -203,3 +203,155 @@ def test_cookies_and_passwords_are_sent_as_scrapy_sends_them(tmp_path: Path) -> 
     site.instead = {first: listing, listing_url(offset=15).replace("|", "%7C"): listing}
     crawl(tmp_path, site, source)
     assert seen == [(None, "Basic bWU6c2VjcmV0"), ("4711", "Basic bWU6c2VjcmV0")]
+
+
+SHOP = """
+class Shop(Spider):
+    name = "shop"
+    start_urls = ["http://search.time.com/shop"]
+    allowed_domains = CoverSpider.allowed_domains
+"""
+
+
+def shop(folder: Path, pages: dict[str, Any], source: str, *arguments: str) -> Any:
+    """Crawl a shop of a few pages on the first host: by path, its HTML or a function."""
+    site = Site(DAYS[:5])
+    site.instead = {f"http://search.time.com{path}": page for path, page in pages.items()}
+    return crawl(folder, site, f"    pass\n{SHOP}{source}", *arguments, name="shop"), site
+
+
+def links(*paths: str) -> str:
+    return "".join(f"<a href='{path}'>x</a>" for path in paths) + "</html>"
+
+
+def items(*images: int) -> str:
+    return "".join(f"<img src='{image_url(DAYS[number])}'>" for number in images) + "</html>"
+
+
+IMAGES = """
+    def parse(self, response):
+        yield from response.follow_all(css="a", callback=self.read)
+
+    def read(self, response):
+        for url in response.css("img::attr(src)").getall():
+            yield {"url": response.url, "file_urls": [url], **self.more(response)}
+
+    def more(self, response):
+        return {}
+"""
+
+
+@pytest.mark.parametrize("value", ['"\\ud83d"', 'b"x" and object()'])
+def test_an_item_that_cannot_be_saved_costs_no_other(tmp_path: Path, value: str) -> None:
+    source = IMAGES.replace("return {}", f'return {{"title": {value}}} if response.url.endswith("b") else {{}}')
+    pages = {"/shop": links("/a", "/b", "/c"), "/a": items(0), "/b": items(1), "/c": items(2)}
+    done, _ = shop(tmp_path, pages, source)
+    assert done.returncode == 3, done.stderr
+    assert "Missing: <http://search.time.com/b>: its item cannot be saved" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(records(tmp_path)) == 2
+
+
+def test_the_same_url_with_another_body_is_another_page(tmp_path: Path) -> None:
+    source = """
+    count = 2
+
+    def parse(self, response):
+        for number in range(int(self.count)):
+            yield Request("http://search.time.com/api", self.read, method="POST", body=str(number))
+
+    def read(self, response):
+        yield {"title": response.text, "file_urls": [response.text]}
+    """
+
+    async def api(request: web.Request) -> web.StreamResponse:
+        return web.Response(text=image_url(DAYS[int(await request.text())]), content_type="text/html")
+
+    pages = {"/shop": "x</html>", "/api": api}
+    for count in (2, 4):
+        done, site = shop(tmp_path, pages, source.replace("count = 2", f"count = {count}"))
+        assert done.returncode == 0, done.stderr
+        assert len(records(tmp_path)) == count
+        assert site.asked.count("http://search.time.com/api") == 2
+
+
+def test_meta_that_is_copied_from_the_page_says_nothing_of_the_next(tmp_path: Path) -> None:
+    source = """
+    def parse(self, response):
+        yield response.follow("/list", self.parse_list, meta={"pagination": True})
+
+    def parse_list(self, response):
+        yield from response.follow_all(css="a", callback=self.read, meta=response.meta)
+
+    def read(self, response):
+        yield {"title": response.url, "file_urls": response.css("img::attr(src)").getall()}
+    """
+
+    async def moved(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=302, headers={"Location": "/list2"})
+
+    pages = {"/shop": "x</html>", "/list": moved, "/list2": links("/a", "/b"), "/a": items(0), "/b": 404}
+    done, _ = shop(tmp_path, pages, source)
+    assert done.returncode == 3, done.stderr  # a page is missing, not the site
+    pages |= {"/list2": links("/a", "/b", "/c"), "/b": items(1), "/c": items(2)}
+    done, site = shop(tmp_path, pages, source)
+    assert done.returncode == 0, done.stderr
+    assert len(records(tmp_path)) == 3
+    assert "http://search.time.com/a" not in site.asked
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "said"),
+    [
+        ('record_key = "title"', 2, "record_key of the spider shop must be a list of names"),
+        ('record_key = ["titel"]', 3, "it has no field titel, which record_key names"),
+    ],
+)
+def test_a_key_that_is_none_is_refused(tmp_path: Path, line: str, status: int, said: str) -> None:
+    done, _ = shop(tmp_path, {"/shop": links("/a"), "/a": items(0)}, f"    {line}\n{IMAGES}")
+    assert done.returncode == status
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_csv_feed_has_a_column_for_each_field_of_any_record(tmp_path: Path) -> None:
+    source = IMAGES.replace("return {}", 'return {"editor": "me"} if response.url.endswith("b") else {}')
+    pages = {"/shop": links("/a", "/b"), "/a": items(0), "/b": items(1)}
+    done, _ = shop(tmp_path, pages, source, "-o", "shop.csv")
+    assert done.returncode == 0, done.stderr
+    assert feed(tmp_path, "shop.csv").splitlines()[0] == b"url,file_urls,files,editor"
+
+
+def test_a_feed_that_chooses_by_class_is_refused(tmp_path: Path) -> None:
+    feeds = '{"a.json": {"format": "json", "item_classes": ["shapes.Shop"]}}'
+    pages = {"/shop": links("/a"), "/a": items(0)}
+    source = f"    custom_settings = {{'FEEDS': {feeds}}}\n{IMAGES}"
+    (tmp_path / "shapes.py").write_text(f"{HEAD}    pass\n{SHOP}{source}")
+    with serving(Site(DAYS).app) as address:
+        done = run_scrapy(
+            "crawl", "shop", "-s", f"FILES_STORE={tmp_path / 'output'}", "-s", "SPIDER_MODULES=shapes", *FULL_SPEED,
+            cwd=tmp_path, PYTHONPATH=os.pathsep.join((str(PROJECT), str(tmp_path))), http_proxy=address,
+        )  # fmt: skip
+    assert done.returncode == 2, (done.stderr, pages)
+    assert "has item_classes or item_filter" in closing(done)
+
+
+def test_items_of_the_start_alone_are_a_complete_crawl(tmp_path: Path) -> None:
+    source = f"""
+    async def start(self):
+        yield {{"title": "t", "file_urls": ["{image_url(DAYS[0])}"]}}
+    """
+    done, _ = shop(tmp_path, {}, source)
+    assert done.returncode == 0, done.stderr
+    assert len(records(tmp_path)) == 1
+
+
+def test_a_record_whose_page_moved_is_not_doubled_without_a_key(tmp_path: Path) -> None:
+    pages = {"/shop": links("/a", "/b"), "/a": items(0), "/b": items(1), "/a?v=2": items(0), "/b?v=2": items(1)}
+    assert shop(tmp_path, pages, IMAGES)[0].returncode == 0
+    pages["/shop"] = links("/a?v=2", "/b?v=2")
+    for _ in range(2):
+        done, _ = shop(tmp_path, pages, IMAGES)
+        assert done.returncode == 0, done.stderr
+        assert [record["url"][-6:] for record in records(tmp_path)] == ["/a?v=2", "/b?v=2"]
+    assert "nothing new" in closing(done)

@@ -31,7 +31,7 @@ from conftest import (
 
 from timecoverspider.dataset.tables import TABLES
 from timecoverspider.replica.issues import issue_dates
-from timecoverspider.replica.pages import cover_page, cover_url
+from timecoverspider.replica.pages import cover_page, cover_url, image_url
 
 
 @pytest.fixture(scope="module")
@@ -242,3 +242,23 @@ def _limited(folder: Path, address: str, limit: int, *arguments: str) -> "subpro
         timeout=120,
         check=False,
     )
+
+
+def test_one_interrupt_ends_the_fetching_of_damaged_images(folder: Path, filled: Path) -> None:
+    for image in (folder / "output" / "full").iterdir():
+        image.unlink()
+    site, process = Site(DAYS, latency=0.1), []
+
+    async def interrupt(request: web.Request) -> web.StreamResponse:
+        process[0].send_signal(signal.SIGINT)
+        return web.Response(status=503)
+
+    site.instead[image_url(DAYS[0])] = interrupt
+    with serving(site.app) as address:
+        process.append(start(folder, address, "-s", "RETRY_BACKOFF=5"))
+        log = process[0].communicate(timeout=60)[1]
+    assert process[0].returncode == 130, log
+    assert len(site.asked_of("img.timeinc.net")) < 40
+    assert feed(folder) == feed(filled)  # a failed crawl removes nothing
+    assert Site(DAYS).crawl(folder).returncode == 0
+    assert feed(folder) == feed(filled)

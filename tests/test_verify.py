@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import termios
@@ -245,3 +246,33 @@ def test_a_terminal_gets_a_progress_bar(folder: Path) -> None:
     assert b"/40 [" in os.read(master, 4096)
     os.close(slave)
     os.close(master)
+
+
+def test_a_repair_that_is_interrupted_says_so(folder: Path) -> None:
+    picture(folder, HURT).unlink()
+    site, process = Site(DAYS), []
+
+    async def interrupt(request: web.Request) -> web.StreamResponse:
+        process[0].send_signal(signal.SIGTERM)
+        return web.Response(status=503)
+
+    site.instead[image_url(HURT)] = interrupt
+    store = ["-s", f"FILES_STORE={folder / 'output'}", "-s", "ARCHIVE=live", "-s", "DOWNLOAD_DELAY=0"]
+    with serving(site.app) as address:
+        command = scrapy_command("verify", "--repair", *store)
+        process.append(
+            subprocess.Popen(
+                command, cwd=folder, env=environment(http_proxy=address), stdout=subprocess.PIPE, text=True
+            )
+        )
+        process[0].communicate(timeout=60)
+    assert process[0].returncode == 143
+
+
+def test_a_data_set_of_a_spider_that_is_gone_is_one_line(folder: Path) -> None:
+    picture(folder, HURT).unlink()
+    _change_catalog(folder, "UPDATE dataset SET value = 'gone' WHERE name = 'spider'")
+    done = verify(folder, "--repair")
+    assert done.returncode == 2
+    assert "the data set is of the spider 'gone'" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Iterator
 from email.utils import formatdate
 from typing import Any
 
@@ -72,8 +73,16 @@ class ImageStorePipeline(FilesPipeline):
         return item
 
     async def repair(self) -> None:
-        """Fetch the damaged images again, for the records that have them."""
-        await asyncio.gather(*map(self._repair, self._state.survey.damaged))
+        """Fetch the damaged images again, for the records that have them: few at a time, so that one can stop it."""
+        images = iter(self._state.survey.damaged)
+        few = self.crawler.settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN") or _AT_A_TIME
+        await asyncio.gather(*(self._repair_all(images) for _ in range(few)))
+
+    async def _repair_all(self, images: Iterator[Image]) -> None:
+        for image in images:  # which all of them share
+            if self._state.stopping.is_set():
+                return
+            await self._repair(image)
 
     async def _repair(self, image: Image) -> None:
         try:

@@ -78,9 +78,9 @@ class Command(ScrapyCommand):
             for finding in findings:
                 page = f" (<{finding.page_url}>)" if finding.page_url else ""
                 print(one_line(f"{finding.what}: {finding.subject}{page}: {finding.reason}"))
-        left = findings
+        left, ended = findings, 0
         if findings and opts.repair:
-            self._repair(findings)
+            ended = self._repair(findings)
             covers, left = self._look()
         repaired = [finding for finding in findings if finding not in left]
         if opts.json:
@@ -89,7 +89,7 @@ class Command(ScrapyCommand):
             for finding in repaired:
                 print(one_line(f"repaired: {finding.subject}"))
             print(self._closing(covers, findings, left))
-        return 3 if left else 0
+        return ended if ended not in (0, 3, 4) else 3 * bool(left)
 
     def _look(self) -> tuple[int, list["Finding"]]:
         """The number of covers, and what is wrong. Raises DatasetError."""
@@ -105,17 +105,19 @@ class Command(ScrapyCommand):
             with tqdm(total=covers, desc="pictures", unit="", disable=None, dynamic_ncols=True, leave=False) as bar:
                 return covers, list(verify(dataset, self._feed, bar.update))
 
-    def _repair(self, findings: list["Finding"]) -> None:
-        """Move away what is unknown, fetch what is broken again, and write the feed."""
+    def _repair(self, findings: list["Finding"]) -> int:
+        """Move away what is unknown, fetch what is broken again, and write the feed; give the crawl's exit status."""
         from timecoverspider.dataset.verification import move_unknown  # noqa: PLC0415
 
         assert self.crawler_process is not None  # noqa: S101 (set by scrapy.cmdline)
+        if self._spider not in self.crawler_process.spider_loader.list():
+            raise UsageError(f"the data set is of the spider {self._spider!r}, which is not in this project")
         move_unknown(self._layout, findings)
         if self._feed:
             feeds = {str(self._feed): {"format": _FORMATS[self._feed.suffix]}}
             self.crawler_process.settings.set("FEEDS", feeds, "cmdline")
         damaged = [finding.subject for finding in findings if finding.page_url]
-        run_crawl(self.crawler_process, self.crawler_process.create_crawler(self._spider), repair=damaged)
+        return run_crawl(self.crawler_process, self.crawler_process.create_crawler(self._spider), repair=damaged)
 
     def _closing(self, covers: int, findings: list["Finding"], left: list["Finding"]) -> str:
         checked = f"{covers:,} covers in {os.path.relpath(self._layout.folder)}" + (

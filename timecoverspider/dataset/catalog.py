@@ -2,7 +2,7 @@
 
 import json
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -16,6 +16,8 @@ from timecoverspider.dataset.tables import (
     TABLES,
     VERSION,
     create_tables,
+    forget_moved,
+    rename_records,
     save_facts,
     save_failures,
     save_images,
@@ -71,6 +73,13 @@ class Catalog:
             raise DatasetError(f"{self._database.name} is not a catalog of timecoverspider")
         create_tables(transaction)
 
+    def _is_version_1(self) -> bool:
+        """Whether the catalog is still of version 1, so that a reader does not miss that a crawl migrates it."""
+        if self._version == 1:
+            with self._database.transaction() as transaction:
+                [(self._version,)] = transaction.execute("SELECT max(schema_version) FROM timecoverspider")
+        return self._version == 1
+
     def _facts(self, transaction: Transaction) -> dict[str, str]:
         if self._version == 1:
             return {"spider": migrations.SPIDER_1, **migrations.FIELDS_1.to_facts()}
@@ -82,8 +91,8 @@ class Catalog:
 
     def records(self) -> Iterator[Record]:
         """All records in the order of the feeds, without holding them all in memory."""
-        if self._version == 1:
-            yield from map(migrations.record_of_version_1, self._database.stream(migrations.NEWEST_FIRST_1))
+        if self._is_version_1():
+            yield from migrations.records_of_version_1(self._database)
             return
         numbers = array("q", (number for (number,) in self._database.stream(f"SELECT id FROM records {_ORDER}")))  # noqa: S608
         for start in range(0, len(numbers), _AT_A_TIME):
@@ -109,14 +118,14 @@ class Catalog:
 
     def images(self) -> Iterator[Image]:
         """All images, by path."""
-        if self._version == 1:
+        if self._is_version_1():
             yield from sorted({image.path: image for record in self.records() for image in record.images}.values())
             return
         yield from map(Image._make, self._pages_of(f"SELECT {_IMAGE} FROM images", "path"))  # noqa: S608
 
     def pages(self) -> Iterator[Page]:
         """All pages, by URL."""
-        if self._version == 1:
+        if self._is_version_1():
             yield from sorted(Page(record.page_url, 1, 0, record.last_checked) for record in self.records())
             return
         query = "SELECT url, records, requests, last_read, failure FROM pages"
@@ -136,7 +145,7 @@ class Catalog:
     def crawls(self) -> list[Crawl]:
         """All crawls, the first one first."""
         names = _CRAWL
-        if self._version == 1:
+        if self._is_version_1():
             names = names.replace("spider", f"'{migrations.SPIDER_1}'").replace("complete_walk", "whole_walk")
             for name, value in (("since", "''"), ("until", "''"), ("cut_by", "''"), ("stated", "NULL")):
                 names = names.replace(name, value)
@@ -147,7 +156,7 @@ class Catalog:
 
     def feeds(self) -> list[Feed]:
         """The feeds that the data set was published as, by path."""
-        if self._version == 1:
+        if self._is_version_1():
             return []
         with self._database.transaction() as transaction:
             rows = transaction.execute("SELECT path, sha256, records, written FROM feeds ORDER BY path, written")
@@ -155,23 +164,34 @@ class Catalog:
 
     def count(self) -> int:
         """The number of records."""
+        table = "covers" if self._is_version_1() else "records"
         with self._database.transaction() as transaction:
-            table = "covers" if self._version == 1 else "records"
             [(number,)] = transaction.execute(f"SELECT count(*) FROM {table}")  # noqa: S608
         return int(number)
 
     def sizes(self) -> Iterator[tuple[str, int]]:
         """The path of each image, and how many bytes it has."""
+        if self._is_version_1():
+            return ((image.path, image.bytes) for image in self.images())
         return self._database.stream("SELECT path, bytes FROM images")
 
     def stored_pages(self) -> Iterator[str]:
         """The pages that held one record and nothing else when they were read, and whose record is here."""
+        if self._is_version_1():
+            return (page.url for page in self.pages())
         query = "SELECT url FROM records JOIN pages ON url = page_url WHERE pages.records = 1 AND pages.requests = 0"
         return (url for (url,) in self._database.stream(query))
 
     def records_with(self, paths: Iterable[str]) -> dict[str, tuple[Image, dict[int, str]]]:
         """Of each of these paths the image, and the ids of the records that have it with their pages."""
         found: dict[str, tuple[Image, dict[int, str]]] = {}
+        if self._is_version_1():
+            wanted = set(paths)
+            for number, record in enumerate(self.records()):
+                for image in record.images:
+                    if image.path in wanted:
+                        found.setdefault(image.path, (image, {}))[1][number] = record.page_url
+            return found
         query = (
             f"SELECT {', '.join(f'images.{name}' for name in Image._fields)}, records.id, page_url FROM images "  # noqa: S608
             "LEFT JOIN record_images ON record_images.path = images.path "
@@ -193,6 +213,8 @@ class Catalog:
         if (self.spider, self.fields) != (spider, fields):
             with self._database.transaction(write=True) as transaction:
                 save_facts(transaction, {"spider": spider, **fields.to_facts()})
+                if (self.fields.key, self.fields.order) != (fields.key, fields.order):
+                    rename_records(transaction, fields)
             self.spider, self.fields = spider, fields
 
     def save(
@@ -211,6 +233,11 @@ class Catalog:
             save_pages(transaction, pages)
             save_failures(transaction, (failures or {}).items())
         return new
+
+    def forget_moved(self, crawl: int, listed: Collection[str]) -> None:
+        """Delete records whose page has another URL now, after a crawl that met all pages: those *listed*."""
+        with self._database.transaction(write=True) as transaction:
+            forget_moved(transaction, crawl, listed)
 
     def save_feed(self, feed: Feed) -> None:
         """Note a feed before it gets its name; earlier ones at its path stay until ``forget_feeds``."""

@@ -10,7 +10,7 @@ from typing import Self
 from timecoverspider.dataset.catalog import Catalog
 from timecoverspider.dataset.files import set_aside
 from timecoverspider.dataset.layout import Layout
-from timecoverspider.dataset.lock import claim, lock
+from timecoverspider.dataset.lock import Lock, claim
 from timecoverspider.dataset.rows import Crawl, Feed, Image, Record
 from timecoverspider.dataset.sqlite import is_corrupt
 from timecoverspider.dataset.survey import Survey
@@ -51,7 +51,8 @@ class Dataset:
         """Lock the folder and make it ready; *held* lets go of it."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            held.callback(os.close, lock(self.layout.lock))
+            self._lock = Lock(self.layout.lock)
+            held.callback(self._lock.close)
             claim(self.layout.archive, archive)
             for draft in self.layout.drafts.glob("*"):
                 draft.unlink(missing_ok=True)  # by the process of that crawl, which may not have ended yet

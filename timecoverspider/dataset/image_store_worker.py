@@ -1,4 +1,4 @@
-"""The process that verifies pictures and stores them, beside the crawl, whose side is ``keeper.py``.
+"""The process that validates images and stores them for ``image_store.py``.
 
 It imports nothing of Scrapy, nor what the crawl needs for its part, so that it is small and starts at once.
 """

@@ -3,22 +3,25 @@
 import contextlib
 import fcntl
 import os
+import weakref
 from datetime import UTC, datetime
 from pathlib import Path
 
 from timecoverspider.exceptions import DatasetError, DatasetLockedError
 
 
-def lock(file: Path) -> int:
-    """Lock a data set until this process ends, however it ends, or until the descriptor is closed.
+class Lock:
+    """Locks a data set until it is closed or forgotten, or this process ends, however it ends.
 
     Raises DatasetLockedError if another process, or this one, holds the lock.
     """
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    _take(descriptor, file, fcntl.LOCK_EX)
-    os.truncate(descriptor, 0)
-    os.write(descriptor, f"process {os.getpid()} since {datetime.now(UTC).isoformat(timespec='seconds')}".encode())
-    return descriptor
+
+    def __init__(self, file: Path) -> None:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        _take(descriptor, file, fcntl.LOCK_EX)
+        os.truncate(descriptor, 0)
+        os.write(descriptor, f"process {os.getpid()} since {datetime.now(UTC).isoformat(timespec='seconds')}".encode())
+        self.close = weakref.finalize(self, os.close, descriptor)
 
 
 def check_unlocked(file: Path) -> None:

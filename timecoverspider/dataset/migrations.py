@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from timecoverspider.dataset.database import Transaction
+from timecoverspider.dataset.database import Database, Transaction
 from timecoverspider.dataset.rows import Fields, Image, Page, Record
 from timecoverspider.dataset.tables import TABLES, VERSION, save_facts, save_images, save_pages, save_record
 
@@ -13,7 +13,7 @@ SPIDER_1 = "pyimagesearch-cover-spider"
 _AT_A_TIME = 1000  # rows
 _COVER = "page_url, title, pub_date, image_url, path, checksum, width, height, bytes, etag, first_seen, last_checked"
 _BY_PAGE = f"SELECT {_COVER} FROM covers WHERE page_url > ? ORDER BY page_url LIMIT {_AT_A_TIME}"  # noqa: S608
-NEWEST_FIRST_1 = f'SELECT {_COVER} FROM covers ORDER BY pub_date DESC, image_url COLLATE "C", page_url'  # noqa: S608
+_NEWEST_FIRST = 'SELECT page_url FROM covers ORDER BY pub_date DESC, image_url COLLATE "C", page_url'
 
 
 def record_of_version_1(row: tuple[str, ...]) -> Record:
@@ -27,6 +27,17 @@ def record_of_version_1(row: tuple[str, ...]) -> Record:
     }
     image = Image(path, url, checksum, int(width), int(height), int(size), etag, "", first_seen, last_checked, "")
     return Record(FIELDS_1.key_of(item), item, page_url, first_seen, last_checked, (image,))
+
+
+def records_of_version_1(database: Database) -> Iterator[Record]:
+    """The covers of version 1 as records, newest first; no lock is held between two of them."""
+    urls = [url for (url,) in database.stream(_NEWEST_FIRST)]
+    for start in range(0, len(urls), _AT_A_TIME):
+        some = urls[start : start + _AT_A_TIME]
+        query = f"SELECT {_COVER} FROM covers WHERE page_url IN ({', '.join('?' * len(some))})"  # noqa: S608
+        with database.transaction() as transaction:
+            rows = {row[0]: row for row in transaction.execute(query, some)}
+        yield from (record_of_version_1(rows[url]) for url in some if url in rows)
 
 
 def migrate(transaction: Transaction, version: int) -> None:

@@ -1,4 +1,4 @@
-"""The rows of the catalog, as Python has them. ``schema.py`` says the same in SQL."""
+"""The rows of the catalog, as Python has them. ``tables.py`` says the same in SQL."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -100,18 +100,18 @@ class Fields(NamedTuple):
     def key_of(self, item: Mapping[str, Any]) -> str:
         """The key of an item: the values of its key fields as JSON, or of its image URLs.
 
+        Raises ValueError if it has none of the key fields.
+
         >>> Fields(key=("pubDate", "file_urls")).key_of({"pubDate": "2014-03-10", "file_urls": ["http://a/b.jpg"]})
         '["2014-03-10",["http://a/b.jpg"]]'
         """
+        if self.key and not any(name in item for name in self.key):
+            raise ValueError(f"it has no field {' or '.join(self.key)}, which record_key names")
         return to_json([item.get(name) for name in self.key or (self.urls,)])
 
     def rank_of(self, item: Mapping[str, Any]) -> str:
         """The value that an item is ordered by, or an empty string."""
         return str(item.get(self.order) or "") if self.order else ""
-
-    def content_of(self, item: Mapping[str, Any]) -> dict[str, Any]:
-        """An item without its files, which say nothing that its image URLs do not."""
-        return {name: value for name, value in item.items() if name != self.files}
 
     def completed(self, item: dict[str, Any], images: Mapping[str, "Image"]) -> dict[str, Any]:
         """An item whose files have the checksums of the images that are stored under their paths."""

@@ -1,7 +1,8 @@
 """The tables of the catalog in SQL, and how rows are written to them inside a transaction."""
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 
 from timecoverspider.dataset.database import Transaction
 from timecoverspider.dataset.rows import Fields, Image, Page, Record, to_json
@@ -97,6 +98,7 @@ def _upsert(table: str, names: tuple[str, ...], keys: tuple[str, ...], kept: tup
     )
 
 
+_NUMBER = re.compile(r" \d+$")  # behind the key of further records with the same images
 _SAVE_FACT = _upsert("dataset", ("name", "value"), ("name",))
 _SAVE_IMAGE = _upsert("images", Image._fields, ("path",))
 _SAVE_PAGE = (
@@ -161,19 +163,56 @@ def save_record(transaction: Transaction, record: Record, fields: Fields, crawl:
 def _find(transaction: Transaction, record: Record, fields: Fields, crawl: int) -> tuple[str, int | None]:
     """The key under which a record is stored, and the id of the same one, or None if it is new.
 
-    If the spider names key fields, the same values are the same record. Otherwise records with the same image URLs are
-    told apart by a number: the one of the same page is the same record, and one of another page that says the same in
-    all fields, as when a site changes its URLs; but never one that this crawl has yielded as well.
+    If the spider names key fields, the same values are the same record. Otherwise several records may have the same
+    image URLs, as where a placeholder stands for many images: a number tells them apart, and the one of the same page
+    is the same record, unless this crawl has yielded it already.
     """
     base = fields.key_of(record.item)
-    query = "SELECT id, key, page_url, crawl, item FROM records WHERE key = ? OR (key >= ? AND key < ?) ORDER BY id"
-    rows = transaction.execute(query, [base, f"{base} ", f"{base}!"])
+    rows = transaction.execute(
+        "SELECT id, key, page_url, crawl FROM records WHERE key = ? OR (key >= ? AND key < ?) ORDER BY id",
+        [base, f"{base} ", f"{base}!"],
+    )
     if fields.key:
         return base, rows[0][0] if rows else None
-    earlier = [row for row in rows if row[3] != crawl]
-    content = fields.content_of(record.item)
-    same = [row for row in earlier if row[2] == record.page_url]
-    same += [row for row in earlier if fields.content_of(json.loads(row[4])) == content]
-    for number, key, *_ in same:
-        return key, number
-    return f"{base} {len(rows) + 1}" if rows else base, None
+    for number, key, page_url, last_crawl in rows:
+        if page_url == record.page_url and last_crawl != crawl:
+            return key, number
+    taken = [int(key.removeprefix(base) or 1) for _, key, *_ in rows]
+    return f"{base} {max(taken) + 1}" if taken else base, None
+
+
+def forget_moved(transaction: Transaction, crawl: int, listed: Collection[str]) -> None:
+    """Delete records whose page has another URL now: another record has their images, and no page leads to theirs.
+
+    *listed* are the pages that a crawl of all listings has met.
+    """
+    same: dict[str, list[tuple[int, bool]]] = {}
+    for number, key, page_url, last_crawl in transaction.execute("SELECT id, key, page_url, crawl FROM records"):
+        same.setdefault(_NUMBER.sub("", key), []).append((number, last_crawl == crawl or page_url in listed))
+    for records in same.values():
+        if any(is_met for _, is_met in records):
+            gone = [[number] for number, is_met in records if not is_met]
+            transaction.executemany("DELETE FROM record_images WHERE record = ?", gone)
+            transaction.executemany("DELETE FROM records WHERE id = ?", gone)
+
+
+def rename_records(transaction: Transaction, fields: Fields) -> None:
+    """Compute the keys and ranks of all records again, because the spider names other fields now.
+
+    Of records that have the same key then, the one that was read last stays.
+    """
+    rows = transaction.execute("SELECT id, item, last_checked FROM records ORDER BY last_checked, id")
+    transaction.execute("UPDATE records SET key = '#' || id")
+    keys: dict[str, tuple[int, str]] = {}
+    for number, text, _ in rows:
+        item = json.loads(text)
+        try:
+            keys[fields.key_of(item)] = number, fields.rank_of(item)
+        except ValueError:  # it has none of the fields
+            keys[f"#{number}"] = number, fields.rank_of(item)
+    kept = {number for number, _ in keys.values()}
+    gone = [[number] for number, *_ in rows if number not in kept]
+    transaction.executemany("DELETE FROM record_images WHERE record = ?", gone)
+    transaction.executemany("DELETE FROM records WHERE id = ?", gone)
+    values = [(key, rank, number) for key, (number, rank) in keys.items()]
+    transaction.executemany("UPDATE records SET key = ?, rank = ? WHERE id = ?", values)

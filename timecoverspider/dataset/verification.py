@@ -15,7 +15,7 @@ from typing import Any
 from timecoverspider.dataset.dataset import Dataset
 from timecoverspider.dataset.images import InvalidImageError, validate_image
 from timecoverspider.dataset.layout import Layout
-from timecoverspider.dataset.lock import lock
+from timecoverspider.dataset.lock import Lock
 from timecoverspider.dataset.rows import Image, Record
 
 UNKNOWN = "unknown"  # what is found of a file that no cover has
@@ -45,14 +45,14 @@ def verify(dataset: Dataset, feed: Path | None, done: Callable[[], object]) -> I
 
 def move_unknown(layout: Layout, findings: Iterable[Finding]) -> None:
     """Move the files that no record has to the folder of unknown ones. Raises DatasetLockedError."""
-    descriptor = lock(layout.lock)
+    lock = Lock(layout.lock)
     try:
         for finding in findings:
             if finding.what == UNKNOWN:
                 layout.unknown.mkdir(exist_ok=True)
                 (layout.folder / finding.subject).rename(layout.unknown / Path(finding.subject).name)
     finally:
-        os.close(descriptor)
+        lock.close()
 
 
 def _check_images(dataset: Dataset, done: Callable[[], object]) -> Iterator[Finding]:

@@ -40,6 +40,8 @@ class WriteQueue:
 
     async def flush(self) -> list[bool]:
         """Wait until all that has been added is on disk; tell of each record whether it is new. Raises CatalogError."""
+        if self._next is None and not (self._records or self._images or self._pages or self._failures):
+            return []
         if self._next is None:
             self._next = asyncio.ensure_future(self._write())
         return await asyncio.shield(self._next)

@@ -49,6 +49,8 @@ class BackoffRetryMiddleware(RetryMiddleware):
         if wait is None:
             return
         state = self.crawler.get_extension(CrawlState)
+        if state and state.stopping.is_set():
+            raise IgnoreRequest("the crawl ends")
         active = self.crawler.engine.downloader.active
         active.discard(request)  # it leaves its place among CONCURRENT_REQUESTS to others
         self._waiting += 1

@@ -57,12 +57,13 @@ class CrawlState:
         self._failed: dict[str, str] = {}  # pages that could not be had, or whose images could not, with the reason
         self._site_error = self._abort_reason = self._cut_by = ""
         self._signal = 0
+        self._settling = asyncio.Lock()
         self._has_pipeline = False
         self._finished = self._stopped_early = self._leads_in_circles = False
         self.pages_read = 0  # but for start pages
         self.item_pages_read = 0  # pages that yielded a record
         self.stored_pages_listed = 0  # links to pages that need not be requested
-        self.new = 0  # records that were not here before
+        self.saved = self.new = 0  # records that were saved, and those among them that were not here before
         with ExitStack() as held:
             self.dataset = open_dataset(crawler)
             held.callback(self.dataset.close)
@@ -73,6 +74,8 @@ class CrawlState:
                 0 if self.repairs else self.dataset.catalog.begin_crawl(self._spider.name, settings["ARCHIVE"])
             )
             self.queue = WriteQueue(self.dataset.catalog, self._number)
+            # The pages that the spider leads to, if keys do not tell which records have moved.
+            self._listed: set[str] | None = None if self.dataset.catalog.fields.key else set()
             self._held = held.pop_all()
 
     @classmethod
@@ -113,7 +116,12 @@ class CrawlState:
         return self._may_stop_early
 
     def is_stored(self, url: str) -> bool:
-        """Whether a page need not be requested: its record is stored, but perhaps for a damaged image."""
+        """Whether a page, to which the spider leads, need not be requested: its record is stored.
+
+        An image of the record may be damaged; it is fetched without the page.
+        """
+        if self._listed is not None:
+            self._listed.add(url)
         return not self.refresh and url in self.survey.pages
 
     # What happens to pages.
@@ -171,10 +179,13 @@ class CrawlState:
     def record_image(self, image: Image) -> None:
         """Write down that an image is stored. The records that are saved later may have it."""
         self.queue.add_image(image)
+        for page in self.survey.pages_with(image):
+            self.queue.add_failure(page, "")
         self.survey.repair(image.path)
 
     def record_saved(self, is_new: bool) -> None:
         """Count a record that has been saved."""
+        self.saved += 1
         self.new += is_new
 
     # How it ends.
@@ -263,13 +274,21 @@ class CrawlState:
     def _is_walked(self) -> bool:
         return self.repairs or (self._finished and not self._cut_by and not self._leads_in_circles)
 
+    async def settle(self) -> None:
+        """Write what is left to the catalog, and forget records that have moved. Raises CatalogError."""
+        async with self._settling:
+            await self.queue.flush()
+            if self._listed is not None and self.outcome is None and not self._stopped_early and not self.repairs:
+                await asyncio.to_thread(self.dataset.catalog.forget_moved, self._number, self._listed)
+                self._listed = None
+
     async def spider_closed(self, spider: Spider, reason: str) -> None:
         self._finished = reason == "finished"
         if not self._finished:
             self.cut(reason)
         outcome = self.outcome
         try:
-            await self.queue.flush()
+            await self.settle()
             if self._number:
                 self.dataset.catalog.end_crawl(
                     self._number,

@@ -27,12 +27,15 @@ class DatasetExporter(FeedExporter):
         self._state = self.crawler.get_extension(CrawlState)
         if self._state is not None:
             self.crawler.signals.disconnect(self.item_scraped, signals.item_scraped)
+            for options in self.feeds.values():
+                options.setdefault("gzip_mtime", 0)  # the same data set is the same file
         super().open_spider(spider)
 
     async def close_spider(self, spider: Spider) -> None:
         if self._state is not None:
             try:
-                await self._state.queue.flush()
+                await self._state.settle()
+                self._name_columns(self._state)
                 for record in self._state.dataset.complete_records(self._state.survey):
                     self.item_scraped(record.item, spider)
             except CatalogError as error:
@@ -43,6 +46,15 @@ class DatasetExporter(FeedExporter):
                 if isinstance(slot.storage, AtomicFeedStorage):
                     slot.storage.records = slot.itemcount
         await super().close_spider(spider)
+
+    def _name_columns(self, state: CrawlState) -> None:
+        """Have a CSV feed show each field that any record has: Scrapy takes the columns from the first item."""
+        tables = [slot for slot in self.slots if slot.format == "csv" and not slot.feed_options["fields"]]
+        if tables:
+            records = state.dataset.complete_records(state.survey)
+            columns = list(dict.fromkeys(name for record in records for name in record.item))
+            for slot in tables:
+                slot.feed_options["fields"] = columns
 
 
 class AtomicFeedStorage(FileFeedStorage):

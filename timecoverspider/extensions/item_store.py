@@ -15,16 +15,21 @@ from twisted.python.failure import Failure
 from timecoverspider.dataset.rows import Record, now
 from timecoverspider.exceptions import CatalogError
 from timecoverspider.extensions.crawl_state import CrawlState
+from timecoverspider.text import brief
 from timecoverspider.utils.request import page_url
 
 _EXPORTER, _ENCODER = PythonItemExporter(), ScrapyJSONEncoder(ensure_ascii=False)
 
 
 def _plain(item: Any) -> dict[str, Any]:
-    """An item as JSON has it, with the serializers that its fields name."""
+    """An item as JSON has it, with the serializers that its fields name.
+
+    Raises TypeError or ValueError if JSON or UTF-8 has no such value.
+    """
     adapter = ItemAdapter(item)
     serializes = any("serializer" in adapter.get_field_meta(name) for name in adapter)
-    values: dict[str, Any] = json.loads(_ENCODER.encode(_EXPORTER.export_item(item) if serializes else dict(adapter)))
+    text = _ENCODER.encode(_EXPORTER.export_item(item) if serializes else dict(adapter))
+    values: dict[str, Any] = json.loads(text.encode())
     return values
 
 
@@ -51,13 +56,16 @@ class ItemStore:
         return store
 
     async def item_scraped(self, item: Any, response: Response | None) -> None:
-        """Save an item; on return it is on disk."""
-        state = CrawlState.of(self._crawler)
+        """Save an item; on return it is on disk. One that cannot be saved has failed, and no other with it."""
+        state, page, time = CrawlState.of(self._crawler), self._page_of(response), now()
         try:
             values = _plain(item)
-            time = now()
             key = state.dataset.catalog.fields.key_of(values)
-            state.record_saved(await state.queue.save(Record(key, values, self._page_of(response), time, time)))
+        except (TypeError, ValueError) as error:
+            state.record_failure(page, f"its item cannot be saved: {brief(error)}")
+            return
+        try:
+            state.record_saved(await state.queue.save(Record(key, values, page, time, time)))
         except CatalogError as error:
             state.abort(str(error))
 

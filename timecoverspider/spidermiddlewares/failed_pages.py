@@ -105,7 +105,9 @@ class FailedPagesMiddleware:
 
     def spider_idle(self) -> None:
         """If no page showed a record, the site could not be read."""
-        if self._state.pending or self._state.item_pages_read or self._state.has_site_error or self._state.repairs:
+        if self._state.pending or self._state.saved or self._state.has_site_error or self._state.repairs:
+            return
+        if self._state.item_pages_read:
             return
         if self._lost and (self._state.pages_read or self._state.stored_pages_listed):
             self._has_drifted(0)

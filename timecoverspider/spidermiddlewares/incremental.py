@@ -21,6 +21,7 @@ from timecoverspider.spidermiddlewares.failed_pages import (
 )
 from timecoverspider.utils.request import page_url
 
+_OF_THE_PAGE = (ROLE, "redirect_urls", "redirect_times", "redirect_ttl", "redirect_reasons")
 _SHRUNK = 0.9  # share of the known records that the listings must still show
 
 
@@ -90,7 +91,8 @@ class IncrementalCrawlMiddleware:
 
     def _passes(self, request: Request, response: Response, seen: _Output) -> bool:
         """Count a request, and tell whether it is sent at once."""
-        request.meta.pop(ROLE, None)  # a spider may have copied it from the request of the page
+        for name in _OF_THE_PAGE:  # a spider may have copied the meta of the page's request
+            request.meta.pop(name, None)
         seen.requests += 1
         if self._is_pagination(request, response):
             request.meta[ROLE] = LISTING
@@ -111,7 +113,7 @@ class IncrementalCrawlMiddleware:
         return not (self._newest_first and request.meta.get(ROLE) == LISTING)
 
     def _is_pagination(self, request: Request, response: Response) -> bool:
-        said = request.meta.get("pagination")
+        said = request.meta.pop("pagination", None)  # lest it is copied to the requests of the next page
         if said is not None or response.request is None:
             return bool(said)
         reading, parse = response.request, self._crawler.spider.parse  # type: ignore[union-attr]
@@ -133,7 +135,7 @@ class IncrementalCrawlMiddleware:
         if seen.requests and not is_start:
             response.meta[ROLE] = LISTING
         if seen.requests and not seen.pagination and not is_start:
-            if self._pages_are_closed and not is_closed:  # it may have had pagination
+            if self._newest_first and self._pages_are_closed and not is_closed:  # it may have had pagination
                 raise InvalidPageError("it is cut short")
             self._last_listing = response.url
         self._pages_are_closed |= is_closed

@@ -1,5 +1,6 @@
 """Which requests are the same, and by which URL the catalog knows the page that one asks for."""
 
+import hashlib
 from collections.abc import Sequence
 
 from scrapy import Spider
@@ -11,9 +12,15 @@ from timecoverspider.urls import without_parameters
 
 
 def page_url(request: Request, spider: Spider | None) -> str:
-    """The URL under which a page was found, whatever it redirected to, without what its spider ignores."""
+    """The URL under which a page was found, whatever it redirected to, without what its spider ignores.
+
+    If the request has a body, its digest stands behind ``#``: the same URL answers another body with another page.
+    """
     first, *_ = request.meta.get("redirect_urls", [request.url])
-    return without_parameters(first, _ignored(spider))
+    url = without_parameters(first, _ignored(spider))
+    if request.body or request.method not in ("GET", "HEAD"):
+        url += f"#{request.method}-{hashlib.sha1(request.body, usedforsecurity=False).hexdigest()}"
+    return url
 
 
 def _ignored(spider: Spider | None) -> Sequence[str]:
