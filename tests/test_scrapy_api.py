@@ -105,6 +105,13 @@ def test_gunzip_still_takes_half_a_stream_for_a_whole_one() -> None:
     assert gunzip(gzip.compress(b"x" * 1000)[:-8])
 
 
+def test_compression_decodes_with_a_function_of_its_own() -> None:
+    """downloadermiddlewares/httpcompression.py overrides it."""
+    names = list(inspect.signature(HttpCompressionMiddleware._decode).parameters)
+    assert names == ["body", "encoding", "max_size"]
+    assert "self._decode(body, encoding, max_size)" in inspect.getsource(HttpCompressionMiddleware._handle_encoding)
+
+
 def test_blank_content_encoding_still_prevents_decoding() -> None:
     """If it does not, ``_normalized_codings`` in downloadermiddlewares/httpcompression.py can go."""
     assert HttpCompressionMiddleware._split_encodings([b"gzip", b""])[0] == []

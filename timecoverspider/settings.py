@@ -30,6 +30,7 @@ SPIDER_MIDDLEWARES = {
     "timecoverspider.spidermiddlewares.incremental.IncrementalCrawlMiddleware": 960,
     "scrapy.spidermiddlewares.metacopy.MetaCopyDetectionMiddleware": None,  # a warning for who writes a spider
 }
+URLLENGTH_LIMIT = 0  # a page is not dropped because its URL is long
 METAREFRESH_ENABLED = False  # the archive's pages have none
 REQUEST_FINGERPRINTER_CLASS = "timecoverspider.utils.request.PageFingerprinter"
 AUDIT_EVERY_DAYS = 30  # days after which a crawl walks through all listings again
