@@ -5,6 +5,7 @@ import os
 import random
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from datetime import date
@@ -261,4 +262,16 @@ def test_one_interrupt_ends_the_fetching_of_damaged_images(folder: Path, filled:
     assert len(site.asked_of("img.timeinc.net")) < 40
     assert feed(folder) == feed(filled)  # a failed crawl removes nothing
     assert Site(DAYS).crawl(folder).returncode == 0
+    assert feed(folder) == feed(filled)
+
+
+def test_records_whose_pages_were_not_written_down_are_not_missed_in_the_listings(folder: Path, filled: Path) -> None:
+    connection = sqlite3.connect(folder / "output" / "catalog.db")
+    with connection:  # as if the crawl had been killed before it wrote these
+        connection.execute("DELETE FROM pages WHERE url IN (SELECT url FROM pages WHERE records = 1 LIMIT 10)")
+    connection.close()
+    site = Site(DAYS)
+    done = site.crawl(folder, "-a", "full=1")
+    assert done.returncode == 0, done.stderr
+    assert len(site.asked_of("content.time.com")) == 10
     assert feed(folder) == feed(filled)

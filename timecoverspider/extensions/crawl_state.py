@@ -68,7 +68,7 @@ class CrawlState:
             self.dataset = open_dataset(crawler)
             held.callback(self.dataset.close)
             self.survey = self.dataset.survey(self._repairs or ())
-            self.known = self.survey.records  # records in the catalog when the crawl began
+            self.known = len(self.survey.pages)  # pages that need not be requested
             self._may_stop_early = self._is_audited() and not self._is_asked("full") and not self.refresh
             self._number = (
                 0 if self.repairs else self.dataset.catalog.begin_crawl(self._spider.name, settings["ARCHIVE"])
