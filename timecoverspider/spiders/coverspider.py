@@ -51,13 +51,11 @@ class CoverSpider(scrapy.Spider):
         @returns items 1 1
         @scrapes title pubDate file_urls
         """
-        heading, image = (
-            response.css(".content-main-aside h1"),
-            response.css(".art-cover-photo figure a img::attr(src)"),
-        )
+        heading = response.css(".content-main-aside h1")
         title = heading.xpath("normalize-space(text())").get()
         day, year = heading.css("time::text").get(""), heading.css("time a::text").get("")
-        if not title or not (url := image.get()):
+        url = response.css(".art-cover-photo figure a img::attr(src)").get()
+        if not title or not url:
             raise ValueError("no picture" if title else "no title")
         date = parse_date(f"{day.strip()} {year.strip()}").isoformat()
         yield MagazineCover(title=title, pubDate=date, file_urls=[response.urljoin(url.strip())])
