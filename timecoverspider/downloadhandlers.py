@@ -66,7 +66,7 @@ class HTTPDownloadHandler(AiohttpDownloadHandler):
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a request as Scrapy does, but with its URL as it is, and errors of one line without passwords.
 
-        It also leaves out a body that is empty, and a copy of the headers: 5 % of the CPU time of a crawl.
+        It also leaves out a body that is empty, and a copy of the headers: 2 % of the instructions of a crawl.
         """
         headers = request.headers
         if b"Proxy-Authorization" in headers:

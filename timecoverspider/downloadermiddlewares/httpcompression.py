@@ -77,7 +77,7 @@ class StrictHttpCompressionMiddleware(HttpCompressionMiddleware):
 
     @staticmethod
     def _decode(body: bytes, encoding: bytes, max_size: int) -> bytes:
-        """Decode one gzip member in one step, and leave all else to Scrapy: a tenth of the time for a page."""
+        """Decode one gzip member in one step, and leave all else to Scrapy."""
         if encoding in {b"gzip", b"x-gzip"}:
             stream = zlib.decompressobj(zlib.MAX_WBITS + 16)
             with suppress(zlib.error):

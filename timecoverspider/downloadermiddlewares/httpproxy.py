@@ -12,8 +12,7 @@ class CachedHttpProxyMiddleware(HttpProxyMiddleware):
     """Scrapy's proxies, with no_proxy looked up once for each host.
 
     Scrapy 2.19 calls urllib.request.proxy_bypass for every request, which reads the whole environment: 760,000
-    variables for 9,848 requests, a tenth of the CPU time of a crawl. When Scrapy remembers the answer, this class can
-    go.
+    variables for 9,848 requests. When Scrapy remembers the answer, this class can go.
     """
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:

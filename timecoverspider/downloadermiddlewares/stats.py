@@ -7,8 +7,7 @@ from scrapy.http import Request, Response
 class LeanDownloaderStats(DownloaderStats):
     """Of Scrapy's counts the requests, the responses of each status, and the bytes of their bodies.
 
-    To count the others, Scrapy writes out the headers of every request and response again: 3 % of the CPU time of a
-    crawl.
+    To count the others, Scrapy writes out the headers of every request and response again.
     """
 
     def process_request(self, request: Request) -> None:  # type: ignore[override]
