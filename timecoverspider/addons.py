@@ -1,4 +1,4 @@
-"""What has to be settled before a crawler is made."""
+"""Settings that Scrapy must know before it creates a crawler."""
 
 import sys
 
@@ -8,13 +8,13 @@ from timecoverspider.archives import find_archive
 
 
 class ArchiveAddon:
-    """Give all commands the manners of the archive that the setting ARCHIVE names."""
+    """Applies the settings of the archive that the setting ARCHIVE names, in every command."""
 
     @classmethod
     def update_pre_crawler_settings(cls, settings: BaseSettings) -> None:
-        """Set what the archive needs, at a priority that -s overrides.
+        """Apply the archive's settings at a priority that -s overrides.
 
-        Raises: SystemExit with status 2, after one line, if there is no such archive.
+        Raises: SystemExit with status 2, after one line on stderr, if there is no such archive.
         """
         try:
             archive = find_archive(settings["ARCHIVE"])

@@ -1,17 +1,17 @@
-"""How long to wait before a request is sent again."""
+"""Compute the delay before a retry."""
 
 import random
 from email.utils import parsedate_to_datetime
 from time import time
 
-LONGEST = 60.0  # seconds; no wait is longer, whatever a Retry-After asks for
+LONGEST = 60.0  # seconds; the limit of a delay before its random factor, and of Retry-After
 
 
 def retry_delay(retries: int, backoff: float, at_least: float = 0.0) -> float:
-    """The seconds to wait before the retry of this number, from 1 on.
+    """Return the seconds to wait before retry number *retries*; the first retry is 1.
 
-    The first wait is *backoff* seconds, each further one twice as long, up to LONGEST; half more or less by chance, so
-    that requests that failed together do not come back together. *at_least* is what the server asked for.
+    The delay starts at *backoff* seconds and doubles with each retry, up to LONGEST. A random factor of 0.5 to 1.5
+    spreads requests that failed at the same time. *at_least* is the delay from the server's Retry-After header.
 
     >>> 0.25 <= retry_delay(1, 0.5) <= 0.75, 1 <= retry_delay(3, 0.5) <= 3, retry_delay(1, 0.5, 7.0)
     (True, True, 7.0)
@@ -21,7 +21,7 @@ def retry_delay(retries: int, backoff: float, at_least: float = 0.0) -> float:
 
 
 def retry_after(value: str | None) -> float:
-    """The seconds from now that Retry-After asks for (RFC 9110, 10.2.3), at most LONGEST; 0 if it says nothing.
+    """Return the seconds in a Retry-After header (RFC 9110, 10.2.3), at most LONGEST; 0 if it is missing or invalid.
 
     >>> retry_after("120"), retry_after("soon"), retry_after(None), retry_after("Fri, 31 Dec 1999 23:59:59 GMT")
     (60.0, 0.0, 0.0, 0.0)

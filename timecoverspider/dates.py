@@ -1,10 +1,10 @@
-"""The archive's ways to write a date."""
+"""Parse the dates of the archive's cover pages."""
 
 import re
 from datetime import date
 
 _NAMES = ("January February March April May June July August September October November December").split()
-# June and July were never abbreviated, and September was, in two ways.
+# The archive never abbreviated June and July; it abbreviated September as Sep. and Sept.
 _MONTHS = {
     spelling.lower(): number
     for number, name in enumerate(_NAMES, start=1)
@@ -14,17 +14,17 @@ _DATE = re.compile(r"\s*([A-Za-z]+)\.?\s+(\d{1,2})\s*,?\s+(\d{4})\s*", re.ASCII)
 
 
 def parse_date(text: str) -> date:
-    """Read a date as a cover page shows it: month, day and four-digit year.
+    """Return the date in a text such as "Mar. 10, 2014": month, day and four-digit year.
 
-    The month may be written in full or with three letters (four for "Sept"), with or without a
-    dot; the day with or without a leading zero. Month names are English whatever the locale.
+    The month is an English name in any locale, in full or as its first three letters (also "Sept"), with or without a
+    dot. The day can have a leading zero.
 
     >>> parse_date("Mar. 10, 2014")
     datetime.date(2014, 3, 10)
     >>> parse_date("June 4, 1923"), parse_date("Sept. 04, 1939")
     (datetime.date(1923, 6, 4), datetime.date(1939, 9, 4))
 
-    Raises ValueError, naming the text, where it is not exactly one date that exists.
+    Raises: ValueError, with the text, if the text is not exactly one existing date.
 
     >>> parse_date("Juny 31, 1999")
     Traceback (most recent call last):

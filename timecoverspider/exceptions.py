@@ -1,7 +1,7 @@
-"""Every way in which a command can end other than complete, each with its exit status.
+"""All outcomes of a command except "complete", each with its exit status.
 
-A crawl that has begun asks ``extensions.crawl_state.CrawlState`` for its outcome; what keeps one from beginning is
-raised. The README lists the exit statuses.
+If an error prevents a crawl from starting, the error is raised. If the crawl has started,
+``extensions.crawl_state.CrawlState`` has its outcome. The README lists the exit statuses.
 """
 
 import signal
@@ -11,56 +11,56 @@ COMPLETE = "complete"
 
 
 class CrawlError(Exception):
-    """A crawl that did not end complete. Raised by nobody: its subclasses are."""
+    """The base class of all outcomes except "complete". Only its subclasses are used."""
 
     exit_status = 1
-    label: ClassVar[str] = "broken off"  # in the column ``outcome`` of the catalog
+    label: ClassVar[str] = "aborted"  # stored in the catalog's column ``outcome``
 
 
 class AbortedError(CrawlError):
-    """The crawl could not go on: a full disk, a catalog that fails. An outcome, never raised."""
+    """The crawl was aborted, for example because the disk is full or the catalog failed. An outcome, never raised."""
 
 
 class DatasetError(CrawlError):
-    """The data set cannot be used. Raised by dataset.Dataset, before anything is requested or changed."""
+    """The data set cannot be used. Raised by dataset.Dataset, before the first request and before any change."""
 
 
 class CatalogError(DatasetError):
-    """The catalog cannot be read or written. Raised by all that dataset.catalog does."""
+    """The catalog cannot be read or written. Raised by all methods of dataset.catalog.Catalog."""
 
 
 class DatasetLockedError(DatasetError):
-    """Another process writes to the data set. Raised by dataset.lock, when a data set is opened for writing."""
+    """Another process writes to the data set. Raised by dataset.lock."""
 
     exit_status = 5
 
 
 class FeedError(CrawlError):
-    """A feed could not be published. Raised by dataset.feed_file; the log says why."""
+    """A feed cannot be published. Raised by dataset.feed_file and extensions.feedexport."""
 
 
 class UsageError(CrawlError):
-    """What was asked for contradicts itself. Raised by CrawlState and dataset.feed_file, before the first request."""
+    """Invalid settings. Raised by extensions.opening and dataset.feed_file before the first request, or an outcome."""
 
     exit_status = 2
 
 
 class IncompleteError(CrawlError):
-    """Some records are missing, or the crawl ended before the last page. An outcome, never raised."""
+    """Records are missing, or the crawl ended before the last listing. An outcome, never raised."""
 
     exit_status = 3
     label = "covers missing"
 
 
 class SiteError(CrawlError):
-    """The site could not be read: unreachable, forbidden, or its layout has changed. An outcome, never raised."""
+    """The site is unreachable, forbidden by robots.txt, or has a new layout. An outcome, never raised."""
 
     exit_status = 4
     label = "archive unreadable"
 
 
 class InterruptedCrawlError(CrawlError):
-    """Somebody ended the crawl. An outcome, never raised.
+    """The crawl was interrupted by the signal *number*. An outcome, never raised.
 
     >>> InterruptedCrawlError(15).exit_status, str(InterruptedCrawlError(15))
     (143, 'SIGTERM')

@@ -1,10 +1,10 @@
-"""The record that a crawl collects."""
+"""The item that the spider yields for each cover."""
 
 import scrapy
 
 
 class MagazineCover(scrapy.Item):
-    """One cover, with the tutorial's four fields."""
+    """A cover, with the four fields of the tutorial."""
 
     title = scrapy.Field()  # str, e.g. "Code Red"
     pubDate = scrapy.Field()  # str, year-month-day, e.g. "2014-03-10"

@@ -1,4 +1,4 @@
-"""What the log says: one line for each thing that happened, and nothing for those that need no line."""
+"""Scrapy's log, without lines and tracebacks that tell a user nothing."""
 
 import logging
 from typing import Any, Self
@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from timecoverspider.exceptions import FeedError
 from timecoverspider.text import brief
 
-# What Scrapy lists when it starts and ends.
+# Loggers that list components and settings at the start, and statistics at the end.
 _CHATTER = (
     "addons",
     "crawler",
@@ -30,11 +30,11 @@ _CHATTER = (
     "statscollectors",
     "utils.log",
 )
-# Whose log lines come with a traceback, whatever happened.
+# Loggers that add a traceback to every error.
 _TRACING = ("core.scraper",)
-# Who repeats, with a traceback, what the dataset and the feed's storage have said already.
-_TOLD = ("extensions.feedexport",)
-# Where the message says it all.
+# Loggers that log a FeedError, with a traceback, after AtomicFeedStorage has logged it.
+_REPEATING = ("extensions.feedexport",)
+# Errors that need no traceback, because the message names the cause.
 _CAUSE_KNOWN = (
     CannotResolveHostError,
     DownloadCancelledError,
@@ -52,7 +52,7 @@ def _without_traceback(record: logging.LogRecord) -> bool:
     return True
 
 
-def _is_untold(record: logging.LogRecord) -> bool:
+def _is_no_feed_error(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], FeedError))
 
 
@@ -61,21 +61,21 @@ def _is_error(record: logging.LogRecord) -> bool:
 
 
 class LogAddon:
-    """Keeps the log of every command to what a person wants to know; LOG_LEVEL=DEBUG shows the rest."""
+    """Removes lines and tracebacks from the log of every command; LOG_LEVEL=DEBUG shows the lines again."""
 
     @classmethod
     def update_pre_crawler_settings(cls, settings: BaseSettings) -> None:
         for name in _TRACING:
             logging.getLogger(f"scrapy.{name}").addFilter(_without_traceback)
-        for name in _TOLD:
-            logging.getLogger(f"scrapy.{name}").addFilter(_is_untold)
+        for name in _REPEATING:
+            logging.getLogger(f"scrapy.{name}").addFilter(_is_no_feed_error)
         if settings["LOG_LEVEL"] != "DEBUG":
             for name in _CHATTER:
                 logging.getLogger(f"scrapy.{name}").addFilter(_is_error)
 
 
 class QuietLogFormatter(LogFormatter):
-    """Scrapy's messages, without those that would only be made to be thrown away."""
+    """Scrapy's messages, without the ones for each page and item unless LOG_LEVEL is DEBUG."""
 
     def __init__(self, verbose: bool) -> None:
         self._verbose = verbose

@@ -1,4 +1,4 @@
-"""Images on their way into the store."""
+"""The pipeline that downloads and stores the images of items."""
 
 import asyncio
 import hashlib
@@ -25,14 +25,14 @@ from timecoverspider.extensions.crawl_state import CrawlState
 from timecoverspider.extensions.item_store import IncompleteItemError
 from timecoverspider.text import brief
 
-_AT_A_TIME = 64  # images that wait for the disk before no more are requested, lest they fill the memory
+_AT_A_TIME = 64  # images that may wait for the disk before no more are requested, to limit memory
 
 
 class ImageStorePipeline(FilesPipeline):
-    """Give items their ``files``, after all their images have been validated and stored.
+    """Sets the ``files`` of each item after all images of the item have been validated and stored.
 
-    Of Scrapy's pipeline it has the settings, the fields, the requests and the stats; how an image is fetched and
-    stored is its own. An item without all its images goes no further.
+    Settings, fields, requests and stats are those of Scrapy's FilesPipeline. This class replaces the
+    code that downloads and stores an image. If an image of an item fails, the item is dropped.
     """
 
     def __init__(self, store_uri: str, *, crawler: Crawler) -> None:
@@ -41,20 +41,20 @@ class ImageStorePipeline(FilesPipeline):
         state.register_pipeline()
         self._folder = state.dataset.folder
         self._image_store = ImageStore(self._folder)
-        self._room = asyncio.Semaphore(_AT_A_TIME)
-        self._under_way: dict[str, asyncio.Task[Image]] = {}
+        self._slots = asyncio.Semaphore(_AT_A_TIME)
+        self._tasks: dict[str, asyncio.Task[Image]] = {}
         self._damaged = {image.path for image in state.survey.damaged}
-        # If there was nothing, there is nothing to compare with what the site has.
+        # If no image was stored before the crawl, no request needs to be conditional.
         self._may_be_stored = any(state.dataset.layout.images.glob("*"))
 
     async def process_item(self, item: Any) -> Any:  # type: ignore[override]
-        """Give an item its files, each with the tutorial's three keys, in the order of its URLs.
+        """Return the item with its files in the order of its URLs, each with the keys url, path and checksum.
 
-        Raises IncompleteItemError if one of its images could not be stored.
+        Raises: IncompleteItemError if one of its images could not be stored.
         """
         try:
             requests = self.get_media_requests(item, self.spiderinfo)
-        except ValueError as error:  # one of its URLs is none
+        except ValueError as error:  # one of its URLs is invalid
             urls = ItemAdapter(item)[self.files_urls_field]
             raise IncompleteItemError(_reason(", ".join(map(str, urls)), error)) from error
         paths = [self.file_path(request, info=self.spiderinfo, item=item) for request in requests]
@@ -73,13 +73,13 @@ class ImageStorePipeline(FilesPipeline):
         return item
 
     async def repair(self) -> None:
-        """Fetch the damaged images again, for the records that have them: few at a time, so that one can stop it."""
+        """Fetch the damaged images again, only a few at a time, so that an interrupt takes effect soon."""
         images = iter(self._state.survey.damaged)
-        few = self.crawler.settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN") or _AT_A_TIME
-        await asyncio.gather(*(self._repair_all(images) for _ in range(few)))
+        limit = self.crawler.settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN") or _AT_A_TIME
+        await asyncio.gather(*(self._repair_all(images) for _ in range(limit)))
 
     async def _repair_all(self, images: Iterator[Image]) -> None:
-        for image in images:  # which all of them share
+        for image in images:  # all tasks take images from the same iterator
             if self._state.stopping.is_set():
                 return
             await self._repair(image)
@@ -100,42 +100,42 @@ class ImageStorePipeline(FilesPipeline):
         *,
         item: Any = None,
     ) -> str:
-        """The tutorial's path, ``full/<SHA-1 of the URL>.jpg``, in which a page has no say."""
+        """Return the same path as the tutorial, ``full/<SHA-1 of the URL>.jpg``: a page cannot choose it."""
         return f"{IMAGES}/{hashlib.sha1(request.url.encode(), usedforsecurity=False).hexdigest()}.jpg"
 
     def _start(self, request: Request, path: str) -> asyncio.Task[Image]:
-        """Begin to fetch an image, or give the task that does; records that share an image wait for the same one."""
-        task = self._under_way.get(path)
+        """Return the task that fetches an image, and start it if needed; items that share an image share the task."""
+        task = self._tasks.get(path)
         if task is None:
-            task = self._under_way[path] = asyncio.create_task(self._fetch(request, path))
-            task.add_done_callback(lambda _: self._under_way.pop(path))
+            task = self._tasks[path] = asyncio.create_task(self._fetch(request, path))
+            task.add_done_callback(lambda _: self._tasks.pop(path))
         return task
 
     async def _fetch(self, request: Request, path: str) -> Image:
-        """Request an image until it is complete, or the stored one turns out to be the current one.
+        """Request an image until a valid image is stored or the server says that the stored image is current.
 
-        Raises FileException, with the last reason, if the retries are used up.
+        Raises: FileException with the last reason if all retries have failed.
         """
         url = request.url
         known = await self._make_conditional(request, path) if self._may_be_stored else None
         while True:
-            async with self._room:
-                pass  # not held on the way, for a request may have to wait before it is sent again
+            async with self._slots:
+                pass  # not held during the request, because a retry may have to wait
             try:
                 response = await self._engine.download_async(request)
             except Exception as error:
                 raise FileException(brief(error)) from error
             try:
-                async with self._room:
+                async with self._slots:
                     return await self._accept(request, response, (path, url), known)
             except InvalidImageError as error:
-                again = retry_later(response.request or request, self.crawler, "refused picture")
+                again = retry_later(response.request or request, self.crawler, "invalid image")
                 if again is None:
                     raise FileException(str(error)) from error
                 request = again
 
     async def _make_conditional(self, request: Request, path: str) -> Image | None:
-        """Have the server answer only if its image changed, if a valid one is stored; give that one's row."""
+        """Make the request conditional if a valid image is already stored, and return the row of that image."""
         file = self._folder / path
         if not file.exists() or path in self._damaged:
             return None
@@ -156,7 +156,7 @@ class ImageStorePipeline(FilesPipeline):
         return known
 
     async def _accept(self, request: Request, response: Response, place: tuple[str, str], known: Image | None) -> Image:
-        """Store the image of a response, or take the stored one if the server says that it is the current one."""
+        """Store the image of a response; if the response says that the stored image is current, keep that image."""
         path, url = place
         unchanged = response.status == 304 and b"If-Modified-Since" in request.headers
         if response.status != 200 and not unchanged:
@@ -168,7 +168,7 @@ class ImageStorePipeline(FilesPipeline):
                 stored = await self._image_store.store(path, response.body)
         except OSError as error:
             self._state.abort(f"cannot write to {self._folder}: {error.strerror}")
-            raise FileException(f"it cannot be stored: {error.strerror}") from error
+            raise FileException(f"the image cannot be stored: {error.strerror}") from error
         self.inc_stats("uptodate" if unchanged else "downloaded")
         etag, last_modified = (
             (known.etag, known.last_modified)
@@ -193,13 +193,13 @@ class ImageStorePipeline(FilesPipeline):
 
     @property
     def _engine(self) -> ExecutionEngine:
-        assert self.crawler.engine is not None  # noqa: S101 (there is one as long as there are items)
+        assert self.crawler.engine is not None  # noqa: S101 (Scrapy creates it before the first item)
         return self.crawler.engine
 
     async def close_spider(self) -> None:
-        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         await self._image_store.close()
 
 
 def _reason(url: str, error: Exception) -> str:
-    return f"its picture <{brief(url)}>: {brief(error)}"
+    return f"image <{brief(url)}>: {brief(error)}"

@@ -1,4 +1,4 @@
-"""Every value that differs from Scrapy's default, and why."""
+"""All settings that differ from Scrapy's defaults, each with the reason."""
 
 from pathlib import Path
 
@@ -10,41 +10,41 @@ ADDONS = {
     "timecoverspider.logformatter.LogAddon": 0,
 }
 
-# Which archive requests go to: "replica", the one that the project carries, or "live".
+# The archive that answers requests: "replica", which is part of this project, or "live".
 ARCHIVE = "replica"
 
-# What a crawl makes. Only scrapy crawl works on it (it sets DATASET_ENABLED); shell, parse and the others do not.
+# The data set. Only scrapy crawl and scrapy verify use it: they set DATASET_ENABLED.
 FILES_STORE = str(Path(__file__).resolve().parent.parent / "output")
-CATALOG_URL = ""  # postgresql://user:password@host/name or sqlite:////path; where empty, catalog.db in FILES_STORE
+CATALOG_URL = ""  # postgresql://user:password@host/name or sqlite:////path; if empty, catalog.db in FILES_STORE
 ITEM_PIPELINES = {"timecoverspider.pipelines.ImageStorePipeline": 1}
-FEED_EXPORT_ENCODING = "utf-8"  # as the page has it, not as \u escapes
+FEED_EXPORT_ENCODING = "utf-8"  # characters as on the page, without \u escapes
 FEED_STORAGES = {
     "": "timecoverspider.extensions.feedexport.AtomicFeedStorage",
     "file": "timecoverspider.extensions.feedexport.AtomicFeedStorage",
 }
 
-# What is asked for.
+# Which pages are requested.
 SPIDER_MIDDLEWARES = {
-    # Nearer to the spider than DepthMiddleware (900), which drops requests that they must have seen.
+    # Closer to the spider than DepthMiddleware (900), because both must see the requests that it drops.
     "timecoverspider.spidermiddlewares.failed_pages.FailedPagesMiddleware": 950,
     "timecoverspider.spidermiddlewares.incremental.IncrementalCrawlMiddleware": 960,
-    "scrapy.spidermiddlewares.metacopy.MetaCopyDetectionMiddleware": None,  # a warning for who writes a spider
+    "scrapy.spidermiddlewares.metacopy.MetaCopyDetectionMiddleware": None,  # it only warns authors of spiders
 }
-URLLENGTH_LIMIT = 0  # a page is not dropped because its URL is long
-METAREFRESH_ENABLED = False  # the archive's pages have none
+URLLENGTH_LIMIT = 0  # no limit: a page must not be dropped because of a long URL
+METAREFRESH_ENABLED = False  # no page of the archive has a meta refresh
 REQUEST_FINGERPRINTER_CLASS = "timecoverspider.utils.request.PageFingerprinter"
-AUDIT_EVERY_DAYS = 30  # days after which a crawl walks through all listings again
-UNREADABLE_LIMIT = 0.5  # share of cover pages that make no sense at which a crawl ends
+AUDIT_EVERY_DAYS = 30  # days after which a crawl reads all listings again
+UNREADABLE_LIMIT = 0.5  # if the share of invalid cover pages is larger, the crawl ends
 
-# Manners. 8 requests in flight per host are Scrapy's default.
+# Politeness. At most 8 requests in flight per host: Scrapy's default.
 USER_AGENT = "timecoverspider (collects magazine covers for computer vision, obeys robots.txt)"
 ROBOTSTXT_OBEY = True
 CONCURRENT_REQUESTS = 24  # 8 for each of the archive's three hosts
 
-# What fails, or makes no sense, is tried again after half a second, and later each time.
+# Failed requests and invalid pages or images are retried, after a longer delay each time.
 RETRY_TIMES = 4
-RETRY_BACKOFF = 0.5  # seconds, twice as many after each failure, unless the server asks for more with Retry-After
-RETRY_EXCEPTIONS = [  # what HTTPDownloadHandler raises; the default list also has Twisted's, which take long to import
+RETRY_BACKOFF = 0.5  # seconds before the first retry, doubled for each further retry; Retry-After can make it longer
+RETRY_EXCEPTIONS = [  # the errors of HTTPDownloadHandler; Scrapy's default list also imports Twisted, which is slow
     "scrapy.exceptions.CannotResolveHostError",
     "scrapy.exceptions.DownloadConnectionRefusedError",
     "scrapy.exceptions.DownloadFailedError",
@@ -52,7 +52,7 @@ RETRY_EXCEPTIONS = [  # what HTTPDownloadHandler raises; the default list also h
     "scrapy.exceptions.ResponseDataLossError",
     OSError,
 ]
-RETRY_GIVE_UP_LOG_LEVEL = "DEBUG"  # the dataset says what is missing
+RETRY_GIVE_UP_LOG_LEVEL = "DEBUG"  # CrawlState logs each failed page and image
 
 # Safety.
 REDIRECT_MAX_TIMES = 5
@@ -68,37 +68,37 @@ DOWNLOADER_MIDDLEWARES = {
     "timecoverspider.downloadermiddlewares.httpcompression.StrictHttpCompressionMiddleware": 590,
     "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": None,
     "timecoverspider.downloadermiddlewares.redirect.PersistentRedirectMiddleware": 600,
-    "timecoverspider.downloadermiddlewares.archive.ArchiveMiddleware": 740,  # before the proxies
+    "timecoverspider.downloadermiddlewares.archive.ArchiveMiddleware": 740,  # before the proxies are set
     "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": None,
     "timecoverspider.downloadermiddlewares.httpproxy.CachedHttpProxyMiddleware": 750,
     "scrapy.downloadermiddlewares.stats.DownloaderStats": None,
     "timecoverspider.downloadermiddlewares.stats.LeanDownloaderStats": 850,
 }
 DOWNLOAD_VERIFY_CERTIFICATES = True
-DOWNLOAD_MAXSIZE = 16 * 2**20  # bytes; a cover is 40 to 100 KB
+DOWNLOAD_MAXSIZE = 16 * 2**20  # bytes; an image has 40 to 100 KB
 DOWNLOAD_TIMEOUT = 30  # seconds
 
-# Speed. aiohttp keeps the limits per host; Scrapy's handler for Twisted does not while DOWNLOAD_DELAY is 0.
+# Speed. aiohttp respects the limits per host; Scrapy's handler for Twisted does not if DOWNLOAD_DELAY is 0.
 TWISTED_REACTOR_ENABLED = False
 DOWNLOAD_HANDLERS = {
     "http": "timecoverspider.downloadhandlers.HTTPDownloadHandler",
     "https": "timecoverspider.downloadhandlers.HTTPDownloadHandler",
 }
-ASYNCIO_EVENT_LOOP = "uvloop.Loop"  # a tenth less time for a whole crawl
-SCHEDULER_PRIORITY_QUEUE = "scrapy.pqueues.ScrapyPriorityQueue"  # the default one balances hosts, and here are three
-SCRAPER_SLOT_MAX_ACTIVE_SIZE = 500_000  # bytes of pages whose pictures are on their way, of 1 KB each at the least
-CONCURRENT_ITEMS = 1  # Scrapy starts as many tasks for every response, and a page shows one cover
+ASYNCIO_EVENT_LOOP = "uvloop.Loop"  # a full crawl takes 10 % less time
+SCHEDULER_PRIORITY_QUEUE = "scrapy.pqueues.ScrapyPriorityQueue"  # the default balances many hosts; this crawl has three
+SCRAPER_SLOT_MAX_ACTIVE_SIZE = 500_000  # bytes of pages that wait for their images; each page counts as at least 1 KB
+CONCURRENT_ITEMS = 1  # Scrapy starts this many tasks for each response, and a page has one cover
 
-# The screen.
+# Log and progress.
 LOG_LEVEL = "INFO"
 LOG_FORMATTER = "timecoverspider.logformatter.QuietLogFormatter"
-LOGSTATS_INTERVAL = 15.0  # seconds between two lines of Progress where there is no terminal
+LOGSTATS_INTERVAL = 15.0  # seconds between two progress lines if stderr is not a terminal
 EXTENSIONS = {
-    # Nobody needs a port that runs code.
+    # These two open a port that can run code.
     "scrapy.extensions.remote_control.RemoteControl": None,
     "scrapy.extensions.telnet.TelnetConsole": None,
-    "scrapy.extensions.logstats.LogStats": None,  # Progress counts covers, not pages
-    "scrapy.extensions.feedexport.FeedExporter": None,  # DatasetExporter publishes all covers, not just the new ones
+    "scrapy.extensions.logstats.LogStats": None,  # Progress shows covers instead of pages
+    "scrapy.extensions.feedexport.FeedExporter": None,  # DatasetExporter writes all records, not only the new ones
     "timecoverspider.extensions.crawl_state.CrawlState": 0,
     "timecoverspider.extensions.item_store.ItemStore": 0,
     "timecoverspider.extensions.feedexport.DatasetExporter": 0,

@@ -1,16 +1,16 @@
-"""Texts from outside, fit for a log."""
+"""Make text from servers safe and short enough for a log line."""
 
 
 def one_line(text: str) -> str:
-    r"""The text with all that could end a line or steer a terminal as an escape.
+    r"""Return the text with each nonprintable character escaped, so that it cannot break a line or control a terminal.
 
     >>> print(one_line("Mar.\n10 \x1b[2J"))
     Mar.\n10 \x1b[2J
     """
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def brief(what: BaseException | str | None) -> str:
-    """What an error says, or its name where it says nothing, in 200 signs: it may quote what a server sent."""
+    """Return an error's message, or its class name if the message is empty, cut to 200 characters."""
     text = str(what) or type(what).__name__
     return text if len(text) <= 200 else f"{text[:200]}…"

@@ -1,4 +1,4 @@
-"""Which URLs name the same page."""
+"""Remove the parts of a URL that do not identify the page."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from w3lib.url import url_query_cleaner
 
 
 def without_parameters(url: str, ignored: Sequence[str]) -> str:
-    """The URL without its fragment, and without those query parameters that do not say which page it is.
+    """Return the URL without its fragment and without the query parameters *ignored*.
 
     >>> without_parameters("http://search.time.com/results.html?N=46&sid=150424A4D8E2#top", ["sid"])
     'http://search.time.com/results.html?N=46'

@@ -1,4 +1,4 @@
-"""What stands in for which hosts: one archive a module, named by the setting ARCHIVE."""
+"""Archives, one per module: each answers in place of some hosts. The setting ARCHIVE names the one to use."""
 
 from importlib import import_module
 from pkgutil import iter_modules
@@ -7,9 +7,9 @@ from timecoverspider.archives.base import Archive
 
 
 def find_archive(name: str) -> type[Archive]:
-    """Find the archive that has this name.
+    """Return the archive class with this name.
 
-    Raises: ValueError if there is none.
+    Raises: ValueError if there is no such class.
     """
     for module in iter_modules(__path__, f"{__name__}."):
         import_module(module.name)

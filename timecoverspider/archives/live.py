@@ -1,4 +1,4 @@
-"""The live sites."""
+"""The live archive."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -7,11 +7,11 @@ from timecoverspider.archives.base import Archive
 
 
 class LiveArchive(Archive):
-    """Stands in for no host."""
+    """Replaces no host: all requests go to the live sites."""
 
     name = "live"
     description = "the live one"
-    # Nobody should be hurt. AutoThrottle only ever goes slower.
+    # To protect the sites. AutoThrottle never makes the delay shorter than DOWNLOAD_DELAY.
     settings: ClassVar[Mapping[str, Any]] = {
         "AUTOTHROTTLE_ENABLED": True,
         "AUTOTHROTTLE_TARGET_CONCURRENCY": 1.0,

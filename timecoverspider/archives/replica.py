@@ -1,4 +1,4 @@
-"""The replica that this project carries."""
+"""The replica of the archive, which is part of this project."""
 
 import asyncio
 from collections.abc import Collection
@@ -11,10 +11,10 @@ from timecoverspider.archives.base import Archive
 
 
 class ReplicaArchive(Archive):
-    """Starts the replica in this process at the first request, and sends requests through it as through a proxy."""
+    """Starts the replica in this process at the first request, and uses it as a proxy for all requests to its hosts."""
 
     name = "replica"
-    description = "the replica that this project carries: its pictures are drawn, they are not TIME's"
+    description = "the replica in this project: its images are drawn by a program, they are not TIME's"
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)

@@ -1,4 +1,4 @@
-"""``scrapy crawl``, with an exit status that is true."""
+"""``scrapy crawl``: update the data set, and return an exit status for each outcome."""
 
 import argparse
 import asyncio
@@ -22,18 +22,18 @@ def _refuse(reason: str) -> NoReturn:
 
 
 def run_crawl(process: CrawlerProcessBase, crawler: Crawler, **arguments: Any) -> int:
-    """Run a crawl of the data set to its end, and give its exit status."""
-    # Imported late, for they take long: --help and wrong usage need none of them.
+    """Run a crawl of the data set to its end, and return its exit status."""
+    # Imported here because they are slow to import, and --help and wrong usage do not need them.
     from timecoverspider.exceptions import CrawlError  # noqa: PLC0415
     from timecoverspider.extensions.crawl_state import CrawlState  # noqa: PLC0415
     from timecoverspider.extensions.shutdown import Shutdown  # noqa: PLC0415
 
     with Shutdown(crawler):
         crawl = asyncio.ensure_future(process.crawl(crawler, **arguments))
-        gc.freeze()  # modules stay
-        gc.set_threshold(50_000, 20, 50)  # requests and responses are many, and hardly ever form a cycle
+        gc.freeze()  # modules stay in memory until the end
+        gc.set_threshold(50_000, 20, 50)  # there are many requests and responses, but hardly any reference cycles
         process.start(install_signal_handlers=False)
-        gc.freeze()  # nothing is to be searched for any more
+        gc.freeze()  # no garbage collection at exit
     error = None if crawl.cancelled() else crawl.exception()
     if isinstance(error, CrawlError):
         logger.critical("Not started: %s", error)
@@ -48,33 +48,40 @@ def run_crawl(process: CrawlerProcessBase, crawler: Crawler, **arguments: Any) -
 
 
 class Command(ScrapyCrawl):
-    """Scrapy's command, which works on the data set and tells how complete it is."""
+    """Scrapy's command, but it updates the data set, and its exit status says how the crawl ended."""
 
     default_settings: ClassVar[dict[str, Any]] = {"DATASET_ENABLED": True}
 
     def short_desc(self) -> str:
-        return "Bring the data set up to date"
+        return "Update the data set"
 
     def long_desc(self) -> str:
         return (
-            "Collect the covers that are not here yet, and publish all that are. "
-            "-o FILE and -O FILE both write the whole data set, in one step. "
-            "-a full=1 walks through all listings, -a refresh=1 also asks for every known cover again. "
-            "Exit status: 0 the data set is complete; 1 the crawl broke off or could not start; 2 wrong usage; "
-            "3 some covers are missing; 4 the archive could not be read; 5 another crawl is at work; "
+            "Collect the covers that are not stored yet, and write the whole data set to FILE. "
+            "-a full=1 reads all listings, -a refresh=1 also requests every stored cover again. "
+            "Exit status: 0 the data set is complete; 1 the crawl was aborted or could not start; 2 wrong usage; "
+            "3 some covers are missing; 4 the archive could not be read; 5 another crawl is running; "
             "130 or 143 interrupted."
         )
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        super().add_options(parser)
+        for option in ("-o", "-O"):  # Scrapy 2.19 says that -o appends
+            parser._option_string_actions[option].help = (
+                "replace FILE by the whole data set (- for stdout); -o and -O mean the same; "
+                "FILE:FORMAT sets the format"
+            )
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         super().process_options(args, opts)
         for name, value in opts.spargs.items():
             if name not in _SPIDER_ARGUMENTS or value not in ("0", "1"):
-                _refuse(f"-a {name}={value}: there are -a full=1 and -a refresh=1")
+                _refuse(f"-a {name}={value} is not supported: use -a full=1 or -a refresh=1")
         assert self.settings is not None  # noqa: S101 (set by scrapy.cmdline)
         if self.settings["JOBDIR"]:
-            _refuse("JOBDIR: a crawl that was broken off goes on when it is run again, without one")
+            _refuse("JOBDIR is not supported: to continue an aborted crawl, run the same command again")
         if self.settings.getbool("HTTPCACHE_ENABLED"):
-            _refuse("HTTPCACHE_ENABLED: the data set knows what is new, and a cache would hide it")
+            _refuse("HTTPCACHE_ENABLED is not supported: cached pages would hide new covers")
         for name in ("AUDIT_EVERY_DAYS", "UNREADABLE_LIMIT"):
             try:
                 valid = self.settings.getfloat(name) >= 0
@@ -84,7 +91,7 @@ class Command(ScrapyCrawl):
                 _refuse(f"{name} must be a number, 0 or more, not {self.settings[name]!r}")
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        # Without it, leaving before a crawl ends in a complaint of the event loop, which is collected too late.
+        # Without this import, an exit before the crawl logs an error of the event loop, which is collected too late.
         import timecoverspider.extensions.crawl_state  # noqa: F401, PLC0415
 
         assert self.crawler_process is not None  # noqa: S101 (set by scrapy.cmdline)
@@ -92,6 +99,6 @@ class Command(ScrapyCrawl):
             raise UsageError("name one spider")
         names = self.crawler_process.spider_loader.list()
         if args[0] not in names:
-            _refuse(f"there is no spider {args[0]!r}, only {' and '.join(names)}")
+            _refuse(f"there is no spider {args[0]!r}; the spiders are: {', '.join(names)}")
 
         self.exitcode = run_crawl(self.crawler_process, self._create_crawler(args[0]), **opts.spargs)

@@ -1,4 +1,4 @@
-"""``scrapy verify``: the data set on disk against its catalog and its feed."""
+"""``scrapy verify``: compare the images on disk with the catalog and the feed."""
 
 import argparse
 import json
@@ -24,7 +24,7 @@ _FORMATS = {".json": "json", ".jsonl": "jsonlines", ".jl": "jsonlines"}
 
 
 class Command(ScrapyCommand):
-    """Check everything, and change nothing but with --repair."""
+    """Checks the data set; with --repair, also fixes the problems found."""
 
     default_settings: ClassVar[dict[str, Any]] = {"DATASET_ENABLED": True}
 
@@ -32,15 +32,15 @@ class Command(ScrapyCommand):
         return "[options] [FEED]"
 
     def short_desc(self) -> str:
-        return "Check the data set against its catalog and its feed"
+        return "Check the images, the catalog and the feed of the data set"
 
     def long_desc(self) -> str:
         return (
-            f"Read and decode every picture, and compare catalog, folder and FEED ({_FEED} where there is one; "
-            "JSON or JSON lines). One line tells each thing that is missing, cut, altered, undecodable, or in one "
-            "of the three and not in the others. Nothing is changed without --repair. "
-            "Exit status: 0 all is well; 1 there is no catalog, or it cannot be read; 2 wrong usage; "
-            "3 something is wrong; 5 a crawl is at work; 130 interrupted."
+            f"Read and decode every image, and compare the catalog, the folder and FEED (default: {_FEED} if this file "
+            "exists; JSON or JSON lines). Print one line for each image or record that is missing, cut, altered, "
+            "undecodable, or not in all three. Without --repair, change nothing. "
+            "Exit status: 0 no problems; 1 the catalog does not exist or cannot be read; 2 wrong usage; "
+            "3 problems found; 5 a crawl is running; 130 interrupted."
         )
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
@@ -48,20 +48,20 @@ class Command(ScrapyCommand):
         parser.add_argument(
             "--repair",
             action="store_true",
-            help="fetch the pictures that are not as they should be again, and just those; move files that no cover "
-            "has to the folder unknown; write the feed again where it is not the catalog's",
+            help="download damaged and missing images again; move files that belong to no cover to the folder unknown; "
+            "write the feed again if it differs from the catalog",
         )
-        parser.add_argument("--json", action="store_true", help="print one JSON object in place of lines")
+        parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         super().process_options(args, opts)
         if len(args) > 1 or (args and Path(args[0]).suffix not in _FORMATS):
-            raise UsageError(f"name one feed at most, whose name ends in {', '.join(_FORMATS)}")
+            raise UsageError(f"name at most one feed; its name must end in {', '.join(_FORMATS)}")
         feed = Path(args[0] if args else _FEED)
         self._feed = feed if args or feed.exists() else None
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        from timecoverspider.exceptions import DatasetError  # noqa: PLC0415 (these take long, and --help needs none)
+        from timecoverspider.exceptions import DatasetError  # noqa: PLC0415 (slow to import, and --help does not need it)
 
         try:
             self.exitcode = self._run(opts)
@@ -92,7 +92,10 @@ class Command(ScrapyCommand):
         return ended if ended not in (0, 3, 4) else 3 * bool(left)
 
     def _look(self) -> tuple[int, list["Finding"]]:
-        """The number of covers, and what is wrong. Raises DatasetError."""
+        """Return the number of covers and the problems found.
+
+        Raises: DatasetError if the data set cannot be used.
+        """
         from tqdm import tqdm  # noqa: PLC0415
 
         from timecoverspider.dataset.dataset import Dataset  # noqa: PLC0415
@@ -102,16 +105,16 @@ class Command(ScrapyCommand):
         check_unlocked(self._layout.lock)
         with Dataset(self._layout.folder, self._settings["CATALOG_URL"]) as dataset:
             self._spider, covers = dataset.catalog.spider, dataset.catalog.count()
-            with tqdm(total=covers, desc="pictures", unit="", disable=None, dynamic_ncols=True, leave=False) as bar:
+            with tqdm(total=covers, desc="images", unit="", disable=None, dynamic_ncols=True, leave=False) as bar:
                 return covers, list(verify(dataset, self._feed, bar.update))
 
     def _repair(self, findings: list["Finding"]) -> int:
-        """Move away what is unknown, fetch what is broken again, and write the feed; give the crawl's exit status."""
+        """Move unknown files, download damaged images, write the feed, and return the crawl's exit status."""
         from timecoverspider.dataset.verification import move_unknown  # noqa: PLC0415
 
         assert self.crawler_process is not None  # noqa: S101 (set by scrapy.cmdline)
         if self._spider not in self.crawler_process.spider_loader.list():
-            raise UsageError(f"the data set is of the spider {self._spider!r}, which is not in this project")
+            raise UsageError(f"the data set belongs to the spider {self._spider!r}, which this project does not have")
         move_unknown(self._layout, findings)
         if self._feed:
             feeds = {str(self._feed): {"format": _FORMATS[self._feed.suffix]}}
@@ -124,9 +127,9 @@ class Command(ScrapyCommand):
             f" and {self._feed}" if self._feed else ""
         )
         if not findings:
-            return f"{checked}: all is well."
-        repaired = f", {len(findings) - len(left):,} repaired" if len(left) < len(findings) else ""
-        return f"{checked}: {len(findings):,} found{repaired}."
+            return f"{checked}: no problems."
+        repaired = f", repaired: {len(findings) - len(left):,}" if len(left) < len(findings) else ""
+        return f"{checked}: problems found: {len(findings):,}{repaired}."
 
     @property
     def _settings(self) -> BaseSettings:

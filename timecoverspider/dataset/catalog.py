@@ -1,4 +1,4 @@
-"""What is stored: pages, records, images, feeds and crawls. It is the only state between two crawls."""
+"""The catalog: a database of pages, records, images, feeds and crawls, the only state between two crawls."""
 
 import json
 from array import array
@@ -26,23 +26,24 @@ from timecoverspider.dataset.tables import (
 )
 from timecoverspider.exceptions import COMPLETE, DatasetError
 
-_AT_A_TIME = 500  # records that are read in one transaction
+_AT_A_TIME = 500  # rows per transaction
 _IMAGE = ", ".join(Image._fields)
 _ORDER = "ORDER BY rank DESC, page_url, key"
 _CRAWL = ", ".join(Crawl._fields)
 
 
 class Catalog:
-    """The catalog in an SQLite file, or at the URL of a database. Safe to use from several threads.
+    """The catalog in an SQLite file, or at the URL of a database. Can be used from several threads.
 
-    All methods raise CatalogError if the database cannot be used. Readers hold no lock between two rows, so that a
-    crawl can write meanwhile.
+    A crawl can write while the catalog is read: no lock is held between two rows.
+
+    Raises: CatalogError, from all methods, if the database cannot be used.
     """
 
     def __init__(self, place: str | Path, *, write: bool = False) -> None:
-        """Open a catalog; to *write* also makes one if there is none, and migrates one of an earlier version.
+        """Open a catalog. With *write*, also create a missing catalog, or migrate an earlier version.
 
-        Raises DatasetError if it is not ours, newer than this program, or out of reach; it is not changed then.
+        Raises: DatasetError if the database is not a catalog, has a newer version, or cannot be opened.
         """
         self._database = open_database(place, create=write)
         self._version = VERSION
@@ -62,8 +63,8 @@ class Catalog:
             [(self._version,)] = transaction.execute("SELECT max(schema_version) FROM timecoverspider")
             if self._version not in range(1, VERSION + 1):
                 raise DatasetError(
-                    f"the catalog {self._database.name} has schema version {self._version}, and this program "
-                    f"knows {VERSION}: use the program that made it"
+                    f"the catalog {self._database.name} has schema version {self._version}, but this program supports "
+                    f"only versions up to {VERSION}: use a newer version of this program"
                 )
             if write and self._version < VERSION:
                 migrations.migrate(transaction, self._version)
@@ -74,7 +75,7 @@ class Catalog:
         create_tables(transaction)
 
     def _is_version_1(self) -> bool:
-        """Whether the catalog is still of version 1, so that a reader does not miss that a crawl migrates it."""
+        """Return whether the catalog still has version 1; read again each time, because a crawl can migrate it."""
         if self._version == 1:
             with self._database.transaction() as transaction:
                 [(self._version,)] = transaction.execute("SELECT max(schema_version) FROM timecoverspider")
@@ -86,11 +87,11 @@ class Catalog:
         return dict(transaction.execute("SELECT name, value FROM dataset"))
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self._database.close()
 
     def records(self) -> Iterator[Record]:
-        """All records in the order of the feeds, without holding them all in memory."""
+        """Yield all records in feed order, without loading all of them into memory."""
         if self._is_version_1():
             yield from migrations.records_of_version_1(self._database)
             return
@@ -117,14 +118,14 @@ class Catalog:
                 yield Record(key, complete, page_url, first_seen, last_checked, images)
 
     def images(self) -> Iterator[Image]:
-        """All images, by path."""
+        """Yield all images, ordered by path."""
         if self._is_version_1():
             yield from sorted({image.path: image for record in self.records() for image in record.images}.values())
             return
         yield from map(Image._make, self._pages_of(f"SELECT {_IMAGE} FROM images", "path"))  # noqa: S608
 
     def pages(self) -> Iterator[Page]:
-        """All pages, by URL."""
+        """Yield all pages, ordered by URL."""
         if self._is_version_1():
             yield from sorted(Page(record.page_url, 1, 0, record.last_checked) for record in self.records())
             return
@@ -132,7 +133,7 @@ class Catalog:
         yield from map(Page._make, self._pages_of(query, "url"))
 
     def _pages_of(self, query: str, key: str) -> Iterator[tuple[object, ...]]:
-        """The rows of a query, by its first column, which is *key*: each few in a transaction of their own."""
+        """Yield the rows of a query in the order of its first column *key*, 500 rows per transaction."""
         last = ""
         while True:
             with self._database.transaction() as transaction:
@@ -143,7 +144,7 @@ class Catalog:
             last = rows[-1][0]
 
     def crawls(self) -> list[Crawl]:
-        """All crawls, the first one first."""
+        """Return all crawls, the oldest first."""
         names = _CRAWL
         if self._is_version_1():
             names = names.replace("spider", f"'{migrations.SPIDER_1}'").replace("complete_walk", "whole_walk")
@@ -151,11 +152,11 @@ class Catalog:
                 names = names.replace(name, value)
         with self._database.transaction() as transaction:
             rows = transaction.execute(f"SELECT {names} FROM crawls ORDER BY id")  # noqa: S608
-        crawls = map(Crawl._make, rows)  # SQLite has no Booleans
+        crawls = map(Crawl._make, rows)  # SQLite stores Booleans as integers
         return [row._replace(complete_walk=None if row.ended is None else bool(row.complete_walk)) for row in crawls]
 
     def feeds(self) -> list[Feed]:
-        """The feeds that the data set was published as, by path."""
+        """Return all published feeds, ordered by path."""
         if self._is_version_1():
             return []
         with self._database.transaction() as transaction:
@@ -163,27 +164,27 @@ class Catalog:
         return [Feed._make(row) for row in rows]
 
     def count(self) -> int:
-        """The number of records."""
+        """Return the number of records."""
         table = "covers" if self._is_version_1() else "records"
         with self._database.transaction() as transaction:
             [(number,)] = transaction.execute(f"SELECT count(*) FROM {table}")  # noqa: S608
         return int(number)
 
     def sizes(self) -> Iterator[tuple[str, int]]:
-        """The path of each image, and how many bytes it has."""
+        """Yield the path and the size in bytes of each image."""
         if self._is_version_1():
             return ((image.path, image.bytes) for image in self.images())
         return self._database.stream("SELECT path, bytes FROM images")
 
     def stored_pages(self) -> Iterator[str]:
-        """The pages that held one record and nothing else when they were read, and whose record is here."""
+        """Yield the URL of each page that yielded one record and no requests, if the record is stored."""
         if self._is_version_1():
             return (page.url for page in self.pages())
         query = "SELECT url FROM records JOIN pages ON url = page_url WHERE pages.records = 1 AND pages.requests = 0"
         return (url for (url,) in self._database.stream(query))
 
     def records_with(self, paths: Iterable[str]) -> dict[str, tuple[Image, dict[int, str]]]:
-        """Of each of these paths the image, and the ids of the records that have it with their pages."""
+        """Map each path in the catalog to its image, and to the page URLs of its records by record id."""
         found: dict[str, tuple[Image, dict[int, str]]] = {}
         if self._is_version_1():
             wanted = set(paths)
@@ -205,11 +206,11 @@ class Catalog:
         return found
 
     def find_image(self, path: str) -> Image | None:
-        """The image that is stored under a path, or None."""
+        """Return the image with this path, or None."""
         return next((image for image, _ in self.records_with([path]).values()), None)
 
     def describe(self, spider: str, fields: Fields) -> None:
-        """Remember whose data set this is, and what its fields mean."""
+        """Store the spider's name and fields. If key or order have changed, update all records."""
         if (self.spider, self.fields) != (spider, fields):
             with self._database.transaction(write=True) as transaction:
                 save_facts(transaction, {"spider": spider, **fields.to_facts()})
@@ -226,7 +227,7 @@ class Catalog:
         failures: Mapping[str, str] | None = None,
         crawl: int = 0,
     ) -> list[bool]:
-        """Write all of it in one transaction; tell of each record whether it is new."""
+        """Write all rows in one transaction, and return for each record whether it is new."""
         with self._database.transaction(write=True) as transaction:
             save_images(transaction, images)
             new = [save_record(transaction, record, self.fields, crawl) for record in records]
@@ -235,23 +236,23 @@ class Catalog:
         return new
 
     def forget_moved(self, crawl: int, listed: Collection[str]) -> None:
-        """Delete records whose page has another URL now, after a crawl that met all pages: those *listed*."""
+        """Delete records if their page has moved to another URL. *listed*: all page URLs that the crawl found."""
         with self._database.transaction(write=True) as transaction:
             forget_moved(transaction, crawl, listed)
 
     def save_feed(self, feed: Feed) -> None:
-        """Note a feed before it gets its name; earlier ones at its path stay until ``forget_feeds``."""
+        """Store a feed before its file is renamed; earlier feeds at the same path stay until ``forget_feeds``."""
         with self._database.transaction(write=True) as transaction:
             transaction.execute("DELETE FROM feeds WHERE path = ? AND sha256 = ?", [feed.path, feed.sha256])
             transaction.execute("INSERT INTO feeds (path, sha256, records, written) VALUES (?, ?, ?, ?)", list(feed))
 
     def forget_feeds(self, feed: Feed) -> None:
-        """Forget what stood at a path before this feed."""
+        """Delete the rows of earlier feeds at the path of this feed."""
         with self._database.transaction(write=True) as transaction:
             transaction.execute("DELETE FROM feeds WHERE path = ? AND sha256 <> ?", [feed.path, feed.sha256])
 
     def begin_crawl(self, spider: str, archive: str) -> int:
-        """Note that a crawl starts, and give the number of its row."""
+        """Insert a row for a new crawl, and return its id."""
         with self._database.transaction(write=True) as transaction:
             [(number,)] = transaction.execute(
                 "INSERT INTO crawls (spider, archive, since, until, started, cut_by) VALUES (?, ?, '', '', ?, '') "
@@ -261,7 +262,7 @@ class Catalog:
         return int(number)
 
     def end_crawl(self, number: int, **columns: str | int | bool) -> None:
-        """Note how a crawl ended: the columns of its row that are known now."""
+        """Store the end time and the given columns of a crawl."""
         names = ", ".join(f"{name} = ?" for name in columns)
         with self._database.transaction(write=True) as transaction:
             transaction.execute(
@@ -270,12 +271,12 @@ class Catalog:
             )
 
     def last_crawl_was_complete(self) -> bool:
-        """Whether the latest crawl found the data set complete when it ended."""
+        """Return whether the data set was complete at the end of the latest crawl."""
         with self._database.transaction() as transaction:
             return transaction.execute("SELECT outcome FROM crawls ORDER BY id DESC LIMIT 1") == [(COMPLETE,)]
 
     def last_complete_walk(self) -> datetime | None:
-        """When the latest complete crawl that went through all listings ended."""
+        """Return the end time of the latest complete crawl that read all listings, or None."""
         query = "SELECT max(ended) FROM crawls WHERE outcome = ? AND complete_walk"
         with self._database.transaction() as transaction:
             [(ended,)] = transaction.execute(query, [COMPLETE])

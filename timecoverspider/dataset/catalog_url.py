@@ -1,4 +1,4 @@
-"""Where a catalog can be."""
+"""Open the database of a catalog by the setting CATALOG_URL."""
 
 from pathlib import Path
 
@@ -8,7 +8,10 @@ from timecoverspider.exceptions import DatasetError
 
 
 def open_database(place: str | Path, *, create: bool) -> Database:
-    """The database at a place that CATALOG_URL can name, or in a file. Raises DatasetError."""
+    """Return the database in the file *place*, or at the URL *place*.
+
+    Raises: DatasetError if the URL is invalid, psycopg is not installed, or the database cannot be opened.
+    """
     if isinstance(place, Path):
         return SQLite(place, create=create)
     scheme, _, rest = place.partition("://")
@@ -20,7 +23,7 @@ def open_database(place: str | Path, *, create: bool) -> Database:
             "sqlite:///relative/path, or empty"
         )
     try:
-        from timecoverspider.dataset.postgresql import PostgreSQL  # noqa: PLC0415 (not everybody has psycopg)
+        from timecoverspider.dataset.postgresql import PostgreSQL  # noqa: PLC0415 (psycopg is optional)
     except ImportError as error:
-        raise DatasetError('CATALOG_URL needs psycopg: pip install "psycopg[binary]"') from error
+        raise DatasetError('CATALOG_URL requires psycopg: pip install "psycopg[binary]"') from error
     return PostgreSQL(f"postgresql://{rest}")

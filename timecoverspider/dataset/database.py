@@ -1,4 +1,4 @@
-"""SQL in transactions, whatever database runs it: ``sqlite.py`` or ``postgresql.py``."""
+"""SQL transactions, the same for ``sqlite.py`` and ``postgresql.py``."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,55 +12,55 @@ Row = tuple[Any, ...]
 
 
 class Transaction:
-    """What happens as a whole or not at all."""
+    """A transaction: all of its statements take effect, or none."""
 
     def __init__(self, database: "Database", cursor: Any) -> None:
         self._database, self._cursor = database, cursor
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
-        """Run a statement, and give its rows."""
+        """Execute a statement, and return its rows."""
         self._cursor.execute(self._database.spell(sql), values)
         return list(self._cursor) if self._cursor.description else []
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Run a statement with the values of each row."""
+        """Execute a statement once for each row of values."""
         self._cursor.executemany(self._database.spell(sql), rows)
 
 
 class Database(ABC):
-    """A database, safe to use from several threads. Whatever it complains of is raised as CatalogError.
+    """A database that several threads can use. SQL has PostgreSQL's syntax, with ``?`` for each value.
 
-    SQL is written as PostgreSQL has it, with ``?`` for a value.
+    Raises: CatalogError, from all methods, for each error of the driver.
     """
 
-    name: str  # for people, without a password
-    shared: bool  # whether tables of others may stand in it
-    tables: str  # the query for the names of its tables
-    reading: str  # how a transaction begins, and how one that writes
-    writing: str
-    error: type[Exception]  # what its driver raises
+    name: str  # for messages, without a password
+    shared: bool  # whether other programs can have tables in this database
+    tables: str  # the query for the names of all tables
+    reading: str  # the statement that begins a transaction for reading
+    writing: str  # the statement that begins a transaction for writing
+    error: type[Exception]  # the base class of the driver's exceptions
 
     def __init__(self) -> None:
         self._lock = Lock()
-        with self._complaints():
+        with self._convert_errors():
             self._connection = self._connect()
 
     @abstractmethod
     def _connect(self) -> Any:
-        """A connection of the driver's that begins no transaction by itself."""
+        """Return a connection of the driver, in autocommit mode."""
 
     @abstractmethod
     def _streaming_cursor(self, connection: Any) -> Any:
-        """A cursor that fetches rows as they are needed."""
+        """Return a cursor that does not load all rows at once."""
 
     @abstractmethod
     def spell(self, sql: str) -> str:
-        """The SQL as this database, or its driver, wants it."""
+        """Return the SQL in the syntax of this database and its driver."""
 
     @contextmanager
     def transaction(self, *, write: bool = False) -> Iterator[Transaction]:
-        """Commit when the context ends, or roll back where it ends in an exception."""
-        with self._lock, self._complaints(), closing(self._connection.cursor()) as cursor:
+        """Commit when the context ends, or roll back if it raises an exception."""
+        with self._lock, self._convert_errors(), closing(self._connection.cursor()) as cursor:
             try:
                 cursor.execute(self.writing if write else self.reading)
                 yield Transaction(self, cursor)
@@ -71,19 +71,19 @@ class Database(ABC):
                 raise
 
     def stream(self, sql: str) -> Iterator[Row]:
-        """The rows of a query as they stand when the first is asked for, on a connection of their own."""
-        with self._complaints(), closing(self._connect()) as connection:
+        """Yield the rows of a query, on a separate connection, as of the time when the first row is read."""
+        with self._convert_errors(), closing(self._connect()) as connection:
             connection.execute(self.reading)
             with closing(self._streaming_cursor(connection)) as cursor:
                 yield from cursor.execute(self.spell(sql))
 
     def close(self) -> None:
-        """Let go of it, when the transaction that is under way has ended."""
+        """Close the connection after the current transaction."""
         with self._lock:
             self._connection.close()
 
     @contextmanager
-    def _complaints(self) -> Iterator[None]:
+    def _convert_errors(self) -> Iterator[None]:
         try:
             yield
         except self.error as error:

@@ -1,4 +1,4 @@
-"""A feed in a file that is replaced in one step, if it is this data set's."""
+"""Write a feed to a draft, and replace the feed's file with the draft in one step."""
 
 import glob
 import hashlib
@@ -16,7 +16,7 @@ from timecoverspider.exceptions import FeedError, UsageError
 
 
 class Draft(io.BufferedIOBase):
-    """A file that becomes another one later. What goes wrong meanwhile is kept for then."""
+    """A file that is renamed to the feed later. The first OSError is stored, and raised by ``finish``."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -30,7 +30,7 @@ class Draft(io.BufferedIOBase):
 
     @property
     def sha256(self) -> str:
-        """The SHA-256 of what has been written."""
+        """The SHA-256 of the content written so far."""
         return self._digest.hexdigest()
 
     def writable(self) -> bool:
@@ -53,7 +53,7 @@ class Draft(io.BufferedIOBase):
             self._error = error
 
     def finish(self) -> None:
-        """Flush the file to disk. Raises the first OSError that happened."""
+        """Flush the file to disk, and close it. Raise the first OSError of all operations."""
         if self._file is not None:
             self.flush()
             try:
@@ -65,42 +65,43 @@ class Draft(io.BufferedIOBase):
 
 
 class _Owner(NamedTuple):
-    """Whose a feed is, as the hidden file beside it says, so that another data set can know."""
+    """The data set of a feed, stored in a hidden file beside the feed, so that other data sets can recognise it."""
 
-    folder: str  # of the data set, relative to the feed's
+    folder: str  # of the data set, relative to the folder of the feed
     sha256: str
 
 
 class FeedFile:
     """The feed of a data set at a path.
 
-    A file there is replaced if the catalog knows its SHA-256: then this data set wrote it, and nobody changed it. Any
-    other file is set aside.
+    If the catalog has the SHA-256 of the existing file, this data set wrote the file, and the file is replaced. Any
+    other file is renamed, so that nothing is lost.
     """
 
     def __init__(self, path: Path, dataset: Dataset) -> None:
-        self._path = path.resolve()  # what a symbolic link points to
+        self._path = path.resolve()  # the target of a symbolic link
         self._dataset = dataset
         self._owner = self._path.with_name(f".timecoverspider.{self._path.name}")
 
     def check(self) -> None:
-        """Raise UsageError if the file is another data set's feed."""
+        """Raise UsageError if the file is the feed of another data set."""
         if (owner := self._read_owner()) and self._path.is_file():
             folder = (self._path.parent / owner.folder).resolve()
             if folder != self._dataset.folder and folder.is_dir() and _sha256(self._path) == owner.sha256:
-                raise UsageError(f"{self._path} is the feed of the data set in {folder}: name another file with -o")
+                raise UsageError(f"{self._path} is the feed of the data set in {folder}: choose another file with -o")
 
     def open(self) -> Draft:
-        """A new draft; those that an interrupted crawl left are deleted."""
+        """Return a new draft, and delete the drafts of interrupted crawls."""
         for stale in self._path.parent.glob(f".{glob.escape(self._path.name)}.*.tmp"):
             stale.unlink(missing_ok=True)
         return Draft(self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp"))
 
     def publish(self, draft: Draft, records: int, *, complete: bool) -> str:
-        """Give a draft the feed's name; tell what a person should know, or nothing.
+        """Replace the feed with a draft, and return a warning for the log, or "".
 
-        If the crawl was not *complete*, a feed of this data set that has more records stays as it is. Raises FeedError
-        if it cannot be written, and CatalogError; the file that was there then stays.
+        If the crawl was not *complete*, a feed of this data set with more records is not replaced.
+
+        Raises: FeedError if the feed cannot be written; CatalogError. The existing file then stays.
         """
         try:
             draft.finish()
@@ -108,26 +109,26 @@ class FeedFile:
         except OSError as error:
             raise FeedError(error.strerror or str(error)) from error
         finally:
-            with suppress(OSError):  # its folder may not be one
+            with suppress(OSError):  # the parent may not be a folder
                 draft.path.unlink()
 
     def _replace(self, feed: Feed, draft: Path, *, complete: bool) -> str:
-        there = _sha256(self._path) if self._path.exists() else ""
+        current = _sha256(self._path) if self._path.exists() else ""
         ours = {known.sha256: known.records for known in self._dataset.feeds()}
-        said = ""
-        if there != feed.sha256:
-            if there in ours and ours[there] > feed.records and not complete:
-                return "stays as it was: it has more records than this crawl knows of"
-            self._dataset.catalog.save_feed(feed)  # before the rename, so that a kill leaves no stranger
-            if there and there not in ours:
-                said = f"was not written by this data set, or changed since. It is kept as {self._set_aside()}."
+        warning = ""
+        if current != feed.sha256:
+            if current in ours and ours[current] > feed.records and not complete:
+                return "stays unchanged: the crawl was not complete, and the file has more records than the new feed"
+            self._dataset.catalog.save_feed(feed)  # before the rename, so that after a kill the catalog knows the file
+            if current and current not in ours:
+                warning = f"is not a file that this data set wrote; the old file is now {self._set_aside()}"
             draft.replace(self._path)
             flush_folder(self._path.parent)
-        elif there not in ours:
+        elif current not in ours:
             self._dataset.catalog.save_feed(feed)
         self._dataset.catalog.forget_feeds(feed)
         self._write_owner(_Owner(os.path.relpath(self._dataset.folder, self._path.parent), feed.sha256))
-        return said
+        return warning
 
     def _set_aside(self) -> str:
         return set_aside(self._path, "kept").name

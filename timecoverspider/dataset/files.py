@@ -1,4 +1,4 @@
-"""Write a file completely or not at all."""
+"""Write files atomically: completely, or not at all."""
 
 import os
 from datetime import UTC, datetime
@@ -6,9 +6,11 @@ from pathlib import Path
 
 
 def write_atomically(target: Path, content: bytes, drafts: Path) -> None:
-    """Write a file in the folder *drafts* first, and rename it when it is on disk.
+    """Write a file to the folder *drafts*, flush it to disk, and rename it to *target*.
 
-    Both must be on one file system. Raises OSError; the file that was there before then stays.
+    Both folders must be on the same file system.
+
+    Raises: OSError if the file cannot be written. An existing file then stays.
     """
     draft = drafts / f"{target.name}.{os.getpid()}"
     for folder in (target.parent, drafts):
@@ -28,7 +30,7 @@ def write_atomically(target: Path, content: bytes, drafts: Path) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """Have the names in a folder reach the disk, so that a rename survives a power cut."""
+    """Flush the names in a folder to disk, so that a rename survives a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -37,7 +39,7 @@ def flush_folder(folder: Path) -> None:
 
 
 def set_aside(path: Path, why: str) -> Path:
-    """Rename a file to ``<name>.<why>-<time>``, and give its new path. Raises OSError."""
+    """Rename a file to ``<name>.<why>-<time>``, and return its new path."""
     aside = path.with_name(f"{path.name}.{why}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
     path.rename(aside)
     return aside

@@ -1,6 +1,6 @@
-"""Have images validated and stored by a process of their own, which runs ``image_store_worker.py``.
+"""Validate and store images in a subprocess, which runs ``image_store_worker.py``.
 
-A process, because with threads the crawl spent a quarter of its time waiting for the GIL (10.0 s against 7.25 s for
+A subprocess, because with threads the crawl spent a quarter of its time waiting for the GIL (10.0 s against 7.25 s for
 3,000 covers).
 """
 
@@ -19,9 +19,9 @@ from timecoverspider.dataset.images import InvalidImageError, StoredImage
 
 
 class ImageStore:
-    """Has pictures verified and stored. The process starts with the first one.
+    """Sends images to the subprocess, which starts with the first image.
 
-    It is killed when it does not answer for as many seconds as *patience*, as where the disk hangs.
+    If the subprocess does not answer within *patience* seconds, for example because the disk hangs, it is killed.
     """
 
     def __init__(self, folder: Path, patience: float = 120) -> None:
@@ -31,15 +31,14 @@ class ImageStore:
         self._started: asyncio.Future[Process] | None = None
 
     async def store(self, path: str, content: bytes) -> StoredImage:
-        """Store a picture under *path* in the folder; on return it is on disk.
+        """Validate an image and store it under *path* in the folder; on return the image is on disk.
 
-        Raises InvalidImageError where it is not a whole
-        picture, and OSError where it cannot be stored; what was there before stays.
+        Raises: InvalidImageError if the image is invalid; OSError if it cannot be stored. An existing file then stays.
         """
         return await self._ask(True, path, content)
 
     async def inspect(self, path: str) -> StoredImage:
-        """Decode the picture that is stored under *path*. Raises InvalidImageError or OSError."""
+        """Validate the image that is stored under *path*. Raises the same errors as ``store``."""
         return await self._ask(False, path)
 
     async def _ask(self, store: bool, path: str, content: bytes = b"") -> StoredImage:
@@ -54,11 +53,11 @@ class ImageStore:
         process.stdin.writelines((HEADER.pack(number, store, len(name), len(content)), name, content))
         try:
             async with asyncio.timeout(self._patience):
-                picture: StoredImage = await answer
+                image: StoredImage = await answer
         except TimeoutError as error:
             _kill(process)
-            raise OSError(0, f"the process that stores pictures has not answered for {self._patience:g} s") from error
-        return picture
+            raise OSError(0, f"the image store process has not answered for {self._patience:g} s") from error
+        return image
 
     async def _start(self) -> Process:
         root = str(Path(__file__).resolve().parent.parent.parent)
@@ -67,7 +66,7 @@ class ImageStore:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))},
             stdin=PIPE,
             stdout=PIPE,
-            start_new_session=True,  # Ctrl-C is for the crawl, which has it finish what it has begun
+            start_new_session=True,  # so that Ctrl-C does not end it while it stores images
         )
         self._listening = asyncio.ensure_future(self._listen(process))
         return process
@@ -78,12 +77,12 @@ class ImageStore:
             async for line in process.stdout:
                 number, outcome, value = json.loads(line)
                 answer = self._awaited.pop(number)
-                if answer.done():  # who asked has not waited
+                if answer.done():  # the caller was cancelled or has timed out
                     continue
                 if outcome == "stored":
                     answer.set_result(StoredImage(**value))
                 else:
-                    answer.set_exception(InvalidImageError(value) if outcome == "refused" else OSError(*value))
+                    answer.set_exception(InvalidImageError(value) if outcome == "invalid" else OSError(*value))
         finally:
             _kill(process)
             for answer in self._awaited.values():
@@ -92,7 +91,7 @@ class ImageStore:
             self._awaited.clear()
 
     async def close(self) -> None:
-        """End the process when it has stored what it was given."""
+        """Wait until all images are stored, and end the subprocess."""
         if self._started is not None and not self._started.exception():
             process = await self._started
             assert process.stdin  # noqa: S101 (a pipe)
@@ -103,9 +102,9 @@ class ImageStore:
 
 
 def _kill(process: Process) -> None:
-    with suppress(ProcessLookupError):  # it has ended
+    with suppress(ProcessLookupError):  # the process has ended
         process.kill()
 
 
 def _ended() -> OSError:
-    return OSError(0, "the process that stores pictures has ended")
+    return OSError(0, "the image store process has ended")

@@ -1,6 +1,6 @@
-"""The process that validates images and stores them for ``image_store.py``.
+"""The subprocess of ``image_store.py``: validates images, and stores them.
 
-It imports nothing of Scrapy, nor what the crawl needs for its part, so that it is small and starts at once.
+It does not import Scrapy, so that it starts fast and needs little memory.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ from timecoverspider.dataset.files import write_atomically
 from timecoverspider.dataset.images import InvalidImageError, StoredImage, validate_image
 from timecoverspider.dataset.layout import Layout
 
-HEADER = struct.Struct("<Q?II")  # number, whether to store, lengths of path and of content
-_THREADS = 4  # as many pictures are flushed to disk at a time
+HEADER = struct.Struct("<Q?II")  # number, store or inspect, length of path, length of content (bytes)
+_THREADS = 4  # images that are flushed to disk at the same time
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What the crawl asks for: to store the content under the path, or to look at what is there."""
+    """A request of the crawl: store the content under the path, or inspect the stored file."""
 
     number: int
     store: bool
@@ -34,7 +34,7 @@ class _Request:
 
 
 def _read(pipe: IO[bytes]) -> _Request | None:
-    """The next request, or None where the crawl has closed the pipe, or was killed in the middle of one."""
+    """Return the next request, or None if the crawl has closed the pipe or was killed while writing a request."""
     header = pipe.read(HEADER.size)
     if len(header) < HEADER.size:
         return None
@@ -44,7 +44,7 @@ def _read(pipe: IO[bytes]) -> _Request | None:
 
 
 def _handle(folder: Path, request: _Request, answers: int) -> None:
-    """Do what is asked for, and answer in one line: the number, how it went, and what there is to say."""
+    """Handle a request, and answer with one line of JSON: the request's number, the outcome, its value."""
     outcome: tuple[str, Any]
     try:
         file = folder / request.path
@@ -56,20 +56,20 @@ def _handle(folder: Path, request: _Request, answers: int) -> None:
         stored = datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat(timespec="microseconds")
         outcome = "stored", asdict(StoredImage(checksum, width, height, len(content), stored))
     except InvalidImageError as error:
-        outcome = "refused", str(error)
+        outcome = "invalid", str(error)
     except OSError as error:
         outcome = "failed", (error.errno, error.strerror)
-    except Exception as error:  # noqa: BLE001 (a bug, for which the crawl must not wait)
+    except Exception as error:  # noqa: BLE001 (a bug: without an answer the crawl would wait)
         outcome = "failed", (0, repr(error))
     os.write(answers, f"{json.dumps((request.number, *outcome))}\n".encode())
 
 
 def main() -> None:
-    """Serve one crawl until it closes the pipe, or is no more."""
+    """Handle the requests of one crawl until it closes the pipe or ends."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # it is the crawl that ends it
+        signal.signal(number, signal.SIG_IGN)  # only the crawl ends this process
     folder, answers = Path(sys.argv[1]), os.dup(sys.stdout.fileno())
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever prints something does not answer with it
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # otherwise print() would write into the answers
     with ThreadPoolExecutor(_THREADS) as threads:
         while request := _read(sys.stdin.buffer):
             threads.submit(_handle, folder, request, answers)

@@ -1,4 +1,4 @@
-"""Whether bytes are a whole picture."""
+"""Validate images by decoding them."""
 
 import warnings
 from dataclasses import dataclass
@@ -6,55 +6,55 @@ from io import BytesIO
 
 
 class InvalidImageError(ValueError):
-    """What arrived is not a whole picture, and perhaps is next time. Raised by validate_image."""
+    """The content is not a complete image; a retry may help. Raised by validate_image."""
 
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
-MAX_PIXELS = 50_000_000  # of all frames together; the archive's covers have half a million
+MAX_PIXELS = 50_000_000  # of all frames together; a cover of the archive has about 500,000
 
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """What a complete image is like."""
+    """The properties of a stored image."""
 
     checksum: str  # MD5
     width: int  # pixels
     height: int
     bytes: int
-    stored: str = ""  # UTC, with microseconds: the time of its file
+    stored: str = ""  # UTC, with microseconds: the modification time of the file
 
 
 def validate_image(content: bytes) -> tuple[int, int]:
-    """The width and height in pixels of a picture, all of which is decoded.
+    """Decode all frames of an image, and return its width and height in pixels.
 
-    Raises InvalidImageError, with the reason, where it is no picture in one of FORMATS, is not whole, or says that it
-    has more than MAX_PIXELS, in which case nothing of it is decoded.
+    Raises: InvalidImageError, with the reason, if the content is not an image in one of FORMATS, cannot be decoded
+    completely, or declares more than MAX_PIXELS. Pixels beyond MAX_PIXELS are never decoded.
     """
-    from PIL import Image, ImageSequence, UnidentifiedImageError  # noqa: PLC0415 (a crawl that finds nothing needs none)
+    from PIL import Image, ImageSequence, UnidentifiedImageError  # noqa: PLC0415 (not needed without new images)
 
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow warns of more than this, and refuses twice as many
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow warns above this, and raises above twice this
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     if not content:
-        raise InvalidImageError("it is empty")
+        raise InvalidImageError("the file is empty")
     try:
-        with Image.open(BytesIO(content), formats=FORMATS) as picture:
-            width, height = picture.size
-            _check(width * height * getattr(picture, "n_frames", 1))
-            # A JPEG's smallest form: the decoder reads all of the stream, and computes little of it.
-            picture.draft("L", (1, 1))
+        with Image.open(BytesIO(content), formats=FORMATS) as image:
+            width, height = image.size
+            _check(width * height * getattr(image, "n_frames", 1))
+            # Decode a JPEG at its smallest scale: the decoder reads the whole stream, but computes few pixels.
+            image.draft("L", (1, 1))
             pixels = 0
-            for frame in ImageSequence.Iterator(picture):
-                pixels += frame.width * frame.height  # which may be more than the first one's
+            for frame in ImageSequence.Iterator(image):
+                pixels += frame.width * frame.height  # a frame can be larger than the first frame
                 _check(pixels)
                 frame.load()
     except UnidentifiedImageError as error:
-        raise InvalidImageError(f"it is no picture in a format of {', '.join(FORMATS)}") from error
+        raise InvalidImageError(f"the file is not a valid {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image") from error
     except Image.DecompressionBombError as error:
         raise _too_large() from error
     except InvalidImageError:
         raise
-    except Exception as error:  # Pillow lets through whatever its decoders raise
-        raise InvalidImageError(f"it is not a whole picture: {error}") from error
+    except Exception as error:  # Pillow passes on all exceptions of its decoders
+        raise InvalidImageError(f"the image cannot be decoded: {error}") from error
     return width, height
 
 
@@ -64,4 +64,4 @@ def _check(pixels: int) -> None:
 
 
 def _too_large() -> InvalidImageError:
-    return InvalidImageError(f"it says that it has more than {MAX_PIXELS:,} pixels")
+    return InvalidImageError(f"the image declares more than {MAX_PIXELS:,} pixels")

@@ -1,22 +1,24 @@
-"""Pages that could not be read, kept for whoever mends the selectors."""
+"""Store invalid pages, so that a developer can correct the selectors."""
 
 import hashlib
 from pathlib import Path
 
-KEPT = 20  # pages in the folder, the newest
+KEPT = 20  # pages in the folder; older pages are deleted
 
 
 class InvalidPages:
-    """The folder of pages that could not be read: the latest 20, at most 20 from one crawl."""
+    """The folder of invalid pages: the latest 20. A crawl stores at most 20."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._saved = 0
 
     def save(self, url: str, body: bytes, reason: str) -> Path | None:
-        """Write a page under its URL's SHA-1, and beside it the URL and the reason.
+        """Store a page as ``<SHA-1 of the URL>.html``, and its URL and the reason in a .txt file beside it.
 
-        Gives the page's file, or None if this crawl has kept enough. Raises OSError.
+        Return the path of the page, or None if this crawl has stored 20 pages already.
+
+        Raises: OSError if the page cannot be stored.
         """
         if self._saved >= KEPT:
             return None

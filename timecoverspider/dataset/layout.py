@@ -1,4 +1,4 @@
-"""Every name below the folder of a data set."""
+"""The names of all files and folders of a data set."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,45 +8,45 @@ IMAGES = "full"  # the tutorial's name
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The places in the folder of a data set, which is ``output/`` unless FILES_STORE says otherwise."""
+    """The paths in the folder of a data set (setting FILES_STORE, by default ``output/``)."""
 
     folder: Path
 
     @property
     def images(self) -> Path:
-        """The images that records have."""
+        """The images of all records."""
         return self.folder / IMAGES
 
     @property
     def unknown(self) -> Path:
-        """Files that repairs moved out of ``images``, because no record has them."""
+        """Files without a record, moved out of ``images`` by a repair."""
         return self.folder / "unknown"
 
     @property
     def invalid_pages(self) -> Path:
-        """Pages that could not be read, for whoever mends the selectors."""
+        """Invalid pages, for a developer who corrects the selectors."""
         return self.folder / "rejected"
 
     @property
     def drafts(self) -> Path:
-        """Files that are being written, before they have their names."""
+        """Files that are being written, before they are renamed to their final names."""
         return self.folder / ".incoming"
 
     @property
     def catalog(self) -> Path:
-        """The catalog, unless CATALOG_URL names another place."""
+        """The catalog, unless CATALOG_URL is set."""
         return self.folder / "catalog.db"
 
     @property
     def lock(self) -> Path:
-        """Whoever writes to the data set holds this file."""
+        """The file that a process locks while it writes to the data set."""
         return self.folder / ".lock"
 
     @property
     def archive(self) -> Path:
-        """The name of the archive that fills the data set."""
+        """A file with the name of the archive that the covers come from."""
         return self.folder / ".archive"
 
     def path(self, file: Path) -> str:
-        """The name by which the catalog knows a file: relative to the folder, with slashes."""
+        """Return a file's path in the catalog: relative to the folder, with slashes."""
         return file.relative_to(self.folder).as_posix()

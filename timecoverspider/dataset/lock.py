@@ -1,4 +1,4 @@
-"""Who writes to a data set: one process at a time, for one archive for good."""
+"""Allow only one process to write to a data set, and only covers from one archive."""
 
 import contextlib
 import fcntl
@@ -11,9 +11,9 @@ from timecoverspider.exceptions import DatasetError, DatasetLockedError
 
 
 class Lock:
-    """Locks a data set until it is closed or forgotten, or this process ends, however it ends.
+    """Locks a data set until the lock is closed or garbage-collected, or this process ends or is killed.
 
-    Raises DatasetLockedError if another process, or this one, holds the lock.
+    Raises: DatasetLockedError if another process or this process already holds the lock.
     """
 
     def __init__(self, file: Path) -> None:
@@ -25,7 +25,7 @@ class Lock:
 
 
 def check_unlocked(file: Path) -> None:
-    """Change nothing. Raises DatasetLockedError if a process holds the lock."""
+    """Raise DatasetLockedError if a process holds the lock; change nothing."""
     with contextlib.suppress(FileNotFoundError):
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
         _take(descriptor, file, fcntl.LOCK_SH)
@@ -42,12 +42,15 @@ def _take(descriptor: int, file: Path, how: int) -> None:
 
 
 def claim(mark: Path, archive: str) -> None:
-    """Remember which archive fills the data set. Raises DatasetError if another one fills it."""
+    """Store the name of the archive in the file *mark*.
+
+    Raises: DatasetError if the data set already has covers from another archive.
+    """
     filled_from = mark.read_text().strip() if mark.exists() else ""
-    if not filled_from:  # new, or killed in the middle of the next line
+    if not filled_from:  # a new data set, or a crawl was killed in the next line
         mark.write_text(f"{archive}\n")
     elif filled_from != archive:
         raise DatasetError(
-            f"{mark.parent} holds the covers of ARCHIVE={filled_from}, which {archive} ones must not mix with: "
-            f"give another folder with -s FILES_STORE=…, or move this one away"
+            f"{mark.parent} already has covers from ARCHIVE={filled_from}, not from {archive}: "
+            f"choose another folder with -s FILES_STORE=…, or move this folder away"
         )

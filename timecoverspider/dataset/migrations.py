@@ -1,4 +1,4 @@
-"""How a catalog of an earlier version is read, and how it becomes one of this version."""
+"""Read catalogs of earlier versions, and migrate them to the current version."""
 
 from collections.abc import Callable, Iterator
 
@@ -6,7 +6,7 @@ from timecoverspider.dataset.database import Database, Transaction
 from timecoverspider.dataset.rows import Fields, Image, Page, Record
 from timecoverspider.dataset.tables import TABLES, VERSION, save_facts, save_images, save_pages, save_record
 
-# What version 1 held without saying so: it knew one spider.
+# Version 1 supported only this spider, and did not store its name and fields.
 FIELDS_1 = Fields(key=("pubDate", "file_urls"), order="pubDate", title="title", date="pubDate")
 SPIDER_1 = "pyimagesearch-cover-spider"
 
@@ -17,7 +17,7 @@ _NEWEST_FIRST = 'SELECT page_url FROM covers ORDER BY pub_date DESC, image_url C
 
 
 def record_of_version_1(row: tuple[str, ...]) -> Record:
-    """A row of the table ``covers`` of version 1 as a record."""
+    """Convert a row of the table ``covers`` of version 1 to a record."""
     page_url, title, pub_date, url, path, checksum, width, height, size, etag, first_seen, last_checked = row
     item = {
         "title": title,
@@ -30,7 +30,7 @@ def record_of_version_1(row: tuple[str, ...]) -> Record:
 
 
 def records_of_version_1(database: Database) -> Iterator[Record]:
-    """The covers of version 1 as records, newest first; no lock is held between two of them."""
+    """Yield the covers of version 1 as records, newest first; no lock is held between two records."""
     urls = [url for (url,) in database.stream(_NEWEST_FIRST)]
     for start in range(0, len(urls), _AT_A_TIME):
         some = urls[start : start + _AT_A_TIME]
@@ -41,7 +41,7 @@ def records_of_version_1(database: Database) -> Iterator[Record]:
 
 
 def migrate(transaction: Transaction, version: int) -> None:
-    """Bring a catalog to this version. All of it happens in one transaction, so that a kill leaves what there was."""
+    """Migrate a catalog to the current version in one transaction, so that a kill leaves the old version."""
     for step in range(version, VERSION):
         _STEPS[step](transaction)
         transaction.execute("UPDATE timecoverspider SET schema_version = ?", [step + 1])

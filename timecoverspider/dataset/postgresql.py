@@ -1,4 +1,4 @@
-"""PostgreSQL. This needs psycopg, and is imported only where CATALOG_URL asks for it."""
+"""PostgreSQL. Requires psycopg, and is imported only if CATALOG_URL is a PostgreSQL URL."""
 
 import re
 from contextlib import suppress
@@ -14,7 +14,7 @@ _AT_A_TIME = 1000  # rows
 
 
 class PostgreSQL(Database):
-    """A database of a PostgreSQL server, in which others may have tables as well."""
+    """A database on a PostgreSQL server. Other programs can have tables in it."""
 
     shared = True
     tables = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
@@ -38,13 +38,16 @@ class PostgreSQL(Database):
 
 
 def _without_password(url: str) -> str:
-    """The URL as messages may show it. Raises DatasetError where a password could be among what is left."""
-    with suppress(psycopg.Error):  # whose message quotes from the URL
+    """Return the URL without user name and password, for messages.
+
+    Raises: DatasetError if the URL is invalid, or if the result could contain a password.
+    """
+    with suppress(psycopg.Error):  # not shown: its message quotes the URL
         known = {"host": "", "port": "", "dbname": ""} | conninfo_to_dict(url)
         host, port, name = (f"{known[part]}" for part in ("host", "port", "dbname"))
         if "@" not in host + name and re.fullmatch(r"[\d,]*", port):
             return f"postgresql://{host}{port and ':'}{port}/{name}"
     raise DatasetError(
-        "CATALOG_URL cannot be read: it must be postgresql://user:password@host:port/name, with %2F, %3A, %40 and %25 "
-        "for / : @ % in a name or password"
+        "CATALOG_URL is invalid: it must be postgresql://user:password@host:port/name; in a name or password, write "
+        "/ : @ % as %2F %3A %40 %25"
     )

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from timecoverspider.dataset.database import Database
 
-_PATIENCE = 60.0  # seconds that a transaction waits while somebody else reads or writes the same file
+_PATIENCE = 60.0  # seconds that a transaction waits for other transactions on the same file
 
 
 class SQLite(Database):
-    """A file of its own; with *create* off there must be one."""
+    """A database in a file. If *create* is false, the file must exist."""
 
     shared = False
     tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'"
@@ -33,13 +33,13 @@ class SQLite(Database):
 
 
 def is_corrupt(file: Path) -> bool:
-    """Whether an SQLite file is there and cannot be read. One that is locked or forbidden is not corrupt."""
+    """Return whether an SQLite file exists and is corrupt. A locked or unreadable file is not corrupt."""
     if not file.exists():
         return False
     try:
         with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=rw", uri=True)) as connection:
             return bool(connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",))
     except sqlite3.OperationalError:
-        return False  # opening it will say so
+        return False  # SQLite.__init__ reports this error later
     except sqlite3.DatabaseError:
         return True

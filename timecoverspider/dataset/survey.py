@@ -1,4 +1,4 @@
-"""What of a data set is stored, as its files stand."""
+"""Compare the stored image files with the catalog."""
 
 from collections.abc import Mapping
 
@@ -6,10 +6,10 @@ from timecoverspider.dataset.rows import Image
 
 
 class Survey:
-    """Which pages need not be requested, and which images are damaged: gone, or of another size than the catalog says.
+    """The pages that a crawl can skip, and the damaged images: missing, or of another size than in the catalog.
 
-    *records* is how many the catalog has, *pages* those that held one record each, and *damaged* has each damaged image
-    by its path, with the ids of its records and their pages.
+    *records* is the number of records in the catalog, *pages* the URLs of pages with one record each. *damaged* maps
+    the path of an image to the image, and to the page URLs of its records by record id.
     """
 
     def __init__(self, records: int, pages: set[str], damaged: Mapping[str, tuple[Image, dict[int, str]]]) -> None:
@@ -23,17 +23,17 @@ class Survey:
 
     @property
     def complete(self) -> int:
-        """How many records have all their images."""
+        """The number of records that have all their images."""
         return self.records - len({record for _, owners in self._damaged.values() for record in owners})
 
     def is_damaged(self, image: Image) -> bool:
-        """Whether an image has to be fetched again."""
+        """Return whether an image is damaged."""
         return image.path in self._damaged
 
     def pages_with(self, image: Image) -> list[str]:
-        """The pages of the records that have a damaged image."""
+        """Return the page URLs of all records with this image, if the image is damaged."""
         return sorted(set(self._damaged[image.path][1].values())) if image.path in self._damaged else []
 
     def repair(self, path: str) -> None:
-        """Note that an image has been fetched again."""
+        """Remove an image from the damaged images, because it was downloaded again."""
         self._damaged.pop(path, None)

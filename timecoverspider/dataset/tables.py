@@ -1,4 +1,4 @@
-"""The tables of the catalog in SQL, and how rows are written to them inside a transaction."""
+"""The tables of the catalog in SQL, and functions that write rows inside a transaction."""
 
 import json
 import re
@@ -14,7 +14,7 @@ TABLES = {
 CREATE TABLE timecoverspider (
     schema_version INTEGER NOT NULL PRIMARY KEY
 )""",
-    # What the data set is: its spider, and what the fields of its items mean.
+    # The spider of the data set, and the meaning of the item fields.
     "dataset": """
 CREATE TABLE dataset (
     name TEXT NOT NULL PRIMARY KEY,
@@ -23,20 +23,20 @@ CREATE TABLE dataset (
     "pages": """
 CREATE TABLE pages (
     url TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    records INTEGER NOT NULL,    -- that it yielded when it was last read
-    requests INTEGER NOT NULL,   -- likewise
-    last_read TEXT NOT NULL,     -- UTC, or empty if it never could be read
-    failure TEXT NOT NULL,       -- why it could not be had by the last crawl that tried, or empty
-    accepted TEXT NOT NULL       -- the failure that a person has accepted, or empty
+    records INTEGER NOT NULL,    -- number yielded when the page was last read
+    requests INTEGER NOT NULL,   -- number yielded then
+    last_read TEXT NOT NULL,     -- UTC; empty if the page was never read
+    failure TEXT NOT NULL,       -- why the page or an image failed in the last crawl that requested it, or empty
+    accepted TEXT NOT NULL       -- the failure that a user has accepted, or empty
 )""",
     "records": """
 CREATE TABLE records (
     id SERIAL NOT NULL PRIMARY KEY,
-    key TEXT COLLATE "C" NOT NULL UNIQUE,  -- JSON: what makes it another record
+    key TEXT COLLATE "C" NOT NULL UNIQUE,  -- JSON: the values that identify the record
     item TEXT NOT NULL,          -- JSON: the item as it left the last pipeline
-    rank TEXT COLLATE "C" NOT NULL,  -- what feeds are ordered by, the greatest first
+    rank TEXT COLLATE "C" NOT NULL,  -- feeds are sorted by it, in descending order
     page_url TEXT COLLATE "C" NOT NULL,
-    crawl INTEGER NOT NULL,      -- the latest that yielded it
+    crawl INTEGER NOT NULL,      -- the latest crawl that yielded the record
     first_seen TEXT NOT NULL,    -- UTC
     last_checked TEXT NOT NULL
 )""",
@@ -48,16 +48,16 @@ CREATE TABLE images (
     width INTEGER NOT NULL,      -- pixels
     height INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
-    etag TEXT NOT NULL,          -- as the server sent it, or empty
-    last_modified TEXT NOT NULL, -- likewise
+    etag TEXT NOT NULL,          -- the response header, or empty
+    last_modified TEXT NOT NULL, -- the response header, or empty
     stored TEXT NOT NULL,        -- UTC
     last_checked TEXT NOT NULL,
-    source TEXT NOT NULL         -- the URL of the copy that it came from, or empty if that is url
+    source TEXT NOT NULL         -- the URL of the archived copy, or empty if downloaded from url
 )""",
     "record_images": """
 CREATE TABLE record_images (
-    record INTEGER NOT NULL,     -- id
-    number INTEGER NOT NULL,     -- 0 is the first
+    record INTEGER NOT NULL,     -- id of the record
+    number INTEGER NOT NULL,     -- position in the record, from 0
     path TEXT NOT NULL,
     PRIMARY KEY (record, number)
 )""",
@@ -74,14 +74,14 @@ CREATE TABLE crawls (
     id SERIAL NOT NULL PRIMARY KEY,
     spider TEXT NOT NULL,
     archive TEXT NOT NULL,
-    since TEXT NOT NULL,         -- the range of dates that it was asked for, or empty
-    until TEXT NOT NULL,
+    since TEXT NOT NULL,         -- first date of the requested range, or empty
+    until TEXT NOT NULL,         -- last date of the requested range, or empty
     started TEXT NOT NULL,       -- UTC
-    ended TEXT,                  -- empty while it runs, and for ever if it was killed
+    ended TEXT,                  -- NULL if the crawl runs or was killed
     outcome TEXT,
-    complete_walk BOOLEAN,       -- whether it went through all listings
-    cut_by TEXT NOT NULL,        -- the limit that ended it early, or empty
-    stated INTEGER,              -- how many records the site says that it has
+    complete_walk BOOLEAN,       -- whether the crawl read all listings
+    cut_by TEXT NOT NULL,        -- the limit that ended the crawl early, or empty
+    stated INTEGER,              -- the number of records according to the site
     known INTEGER,
     new INTEGER,
     failed INTEGER,
@@ -98,7 +98,7 @@ def _upsert(table: str, names: tuple[str, ...], keys: tuple[str, ...], kept: tup
     )
 
 
-_NUMBER = re.compile(r" \d+$")  # behind the key of further records with the same images
+_NUMBER = re.compile(r" \d+$")  # added to the key if another record has the same images
 _SAVE_FACT = _upsert("dataset", ("name", "value"), ("name",))
 _SAVE_IMAGE = _upsert("images", Image._fields, ("path",))
 _SAVE_PAGE = (
@@ -113,39 +113,39 @@ _SAVE_FAILURE = (
 _RECORD = ("key", "item", "rank", "page_url", "crawl", "first_seen", "last_checked")
 _ADD_RECORD = f"INSERT INTO records ({', '.join(_RECORD)}) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id"  # noqa: S608
 _CHANGE_RECORD = (
-    "UPDATE records SET item = ?, rank = ?, page_url = ?, crawl = ?, last_checked = ? WHERE id = ?"  # not first_seen
+    "UPDATE records SET item = ?, rank = ?, page_url = ?, crawl = ?, last_checked = ? WHERE id = ?"  # first_seen stays
 )
 
 
 def create_tables(transaction: Transaction) -> None:
-    """Make all tables in a database that has none of them."""
+    """Create all tables."""
     for table in TABLES.values():
         transaction.execute(table)
     transaction.execute("INSERT INTO timecoverspider (schema_version) VALUES (?)", [VERSION])
 
 
 def save_facts(transaction: Transaction, facts: Mapping[str, str]) -> None:
-    """Write what the data set is."""
+    """Insert or update the spider's name and the item fields."""
     transaction.executemany(_SAVE_FACT, facts.items())
 
 
 def save_images(transaction: Transaction, images: Iterable[Image]) -> None:
-    """Write images in place of those with the same path."""
+    """Insert images, or update images with the same path."""
     transaction.executemany(_SAVE_IMAGE, images)
 
 
 def save_pages(transaction: Transaction, pages: Iterable[Page]) -> None:
-    """Write pages that were read in place of those with the same URL."""
+    """Insert pages that were read, or update pages with the same URL."""
     transaction.executemany(_SAVE_PAGE, pages)
 
 
 def save_failures(transaction: Transaction, failures: Iterable[tuple[str, str]]) -> None:
-    """Write why pages could not be had: pairs of URL and reason. What was read of them earlier stays."""
+    """Store why pages failed, as pairs of URL and reason. The other columns of these pages stay unchanged."""
     transaction.executemany(_SAVE_FAILURE, failures)
 
 
 def save_record(transaction: Transaction, record: Record, fields: Fields, crawl: int) -> bool:
-    """Write a record in place of the same one, but for when that was first seen; tell whether it is new."""
+    """Insert a record, or update all columns except ``first_seen``; return whether the record is new."""
     key, same = _find(transaction, record, fields, crawl)
     item, rank = to_json(record.item), fields.rank_of(record.item)
     if same is None:
@@ -161,11 +161,11 @@ def save_record(transaction: Transaction, record: Record, fields: Fields, crawl:
 
 
 def _find(transaction: Transaction, record: Record, fields: Fields, crawl: int) -> tuple[str, int | None]:
-    """The key under which a record is stored, and the id of the same one, or None if it is new.
+    """Return the key of a record, and the id of its row, or None if the record is new.
 
-    If the spider names key fields, the same values are the same record. Otherwise several records may have the same
-    image URLs, as where a placeholder stands for many images: a number tells them apart, and the one of the same page
-    is the same record, unless this crawl has yielded it already.
+    If the spider has key fields, records with the same values are the same record. Otherwise records with the same
+    image URLs and the same page URL are the same record, unless this crawl has already yielded that record. Different
+    records can have the same image URLs, for example of a placeholder: then a number is added to the key.
     """
     base = fields.key_of(record.item)
     rows = transaction.execute(
@@ -182,24 +182,24 @@ def _find(transaction: Transaction, record: Record, fields: Fields, crawl: int) 
 
 
 def forget_moved(transaction: Transaction, crawl: int, listed: Collection[str]) -> None:
-    """Delete records whose page has another URL now: another record has their images, and no page leads to theirs.
+    """Delete records if their page has moved: the crawl found another record with the same key, but not their page.
 
-    *listed* are the pages that a crawl of all listings has met.
+    *listed* has the URLs of all pages that the crawl found. The crawl must have read all listings.
     """
     same: dict[str, list[tuple[int, bool]]] = {}
     for number, key, page_url, last_crawl in transaction.execute("SELECT id, key, page_url, crawl FROM records"):
         same.setdefault(_NUMBER.sub("", key), []).append((number, last_crawl == crawl or page_url in listed))
     for records in same.values():
-        if any(is_met for _, is_met in records):
-            gone = [[number] for number, is_met in records if not is_met]
+        if any(is_found for _, is_found in records):
+            gone = [[number] for number, is_found in records if not is_found]
             transaction.executemany("DELETE FROM record_images WHERE record = ?", gone)
             transaction.executemany("DELETE FROM records WHERE id = ?", gone)
 
 
 def rename_records(transaction: Transaction, fields: Fields) -> None:
-    """Compute the keys and ranks of all records again, because the spider names other fields now.
+    """Compute the keys and ranks of all records again, because the spider's fields have changed.
 
-    Of records that have the same key then, the one that was read last stays.
+    If several records then have the same key, keep only the record that was checked last.
     """
     rows = transaction.execute("SELECT id, item, last_checked FROM records ORDER BY last_checked, id")
     transaction.execute("UPDATE records SET key = '#' || id")
@@ -208,7 +208,7 @@ def rename_records(transaction: Transaction, fields: Fields) -> None:
         item = json.loads(text)
         try:
             keys[fields.key_of(item)] = number, fields.rank_of(item)
-        except ValueError:  # it has none of the fields
+        except ValueError:  # the item has none of the key fields
             keys[f"#{number}"] = number, fields.rank_of(item)
     kept = {number for number, _ in keys.values()}
     gone = [[number] for number, *_ in rows if number not in kept]

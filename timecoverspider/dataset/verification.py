@@ -1,4 +1,4 @@
-"""Whether a data set on disk is what its catalog and its feed say."""
+"""Compare the files of a data set with its catalog and its feed."""
 
 import hashlib
 import json
@@ -18,24 +18,26 @@ from timecoverspider.dataset.layout import Layout
 from timecoverspider.dataset.lock import Lock
 from timecoverspider.dataset.rows import Image, Record
 
-UNKNOWN = "unknown"  # what is found of a file that no cover has
-_AT_A_TIME = 1000  # covers that are handed to the threads
+UNKNOWN = "unknown"  # Finding.what of a file without a record
+_AT_A_TIME = 1000  # images that are given to the threads at once
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong with a data set."""
+    """A problem in a data set."""
 
     what: str  # missing, cut, altered, undecodable, unknown, not in the feed, only in the feed, no feed
-    subject: str  # a path below FILES_STORE, a page's URL, or a feed
+    subject: str  # a path below FILES_STORE, the URL of a page, or a feed
     reason: str
-    page_url: str = ""  # of the cover whose picture it is
+    page_url: str = ""  # the cover page of the image
 
 
 def verify(dataset: Dataset, feed: Path | None, done: Callable[[], object]) -> Iterator[Finding]:
-    """Check the images of a data set, and a feed if there is one, against the catalog; nothing is changed.
+    """Compare the images of a data set, and *feed* if given, with the catalog; change nothing.
 
-    Images are read and decoded by a thread for each core; *done* is called after each. Raises CatalogError.
+    One thread per core reads and decodes the images. *done* is called after each image.
+
+    Raises: CatalogError if the catalog cannot be read.
     """
     yield from _check_images(dataset, done)
     yield from _check_folder(dataset)
@@ -44,7 +46,10 @@ def verify(dataset: Dataset, feed: Path | None, done: Callable[[], object]) -> I
 
 
 def move_unknown(layout: Layout, findings: Iterable[Finding]) -> None:
-    """Move the files that no record has to the folder of unknown ones. Raises DatasetLockedError."""
+    """Move all files without a record to the folder ``unknown``.
+
+    Raises: DatasetLockedError if another process writes to the data set.
+    """
     lock = Lock(layout.lock)
     try:
         for finding in findings:
@@ -74,13 +79,13 @@ def _check_image(folder: Path, of_record: tuple[Image, str]) -> Finding | None:
     try:
         content = (folder / image.path).read_bytes()
     except FileNotFoundError:
-        return found("missing", "there is no such file")
+        return found("missing", "the file does not exist")
     except OSError as error:
-        return found("undecodable", f"it cannot be read: {error.strerror}")
+        return found("undecodable", f"the file cannot be read: {error.strerror}")
     if len(content) != image.bytes:
-        return found("cut", f"it has {len(content):,} bytes in place of {image.bytes:,}")
+        return found("cut", f"the file has {len(content):,} bytes instead of {image.bytes:,}")
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != image.checksum:
-        return found("altered", f"its MD5 is not {image.checksum}")
+        return found("altered", f"the MD5 of the file is not {image.checksum}")
     try:
         validate_image(content)
     except InvalidImageError as error:
@@ -91,25 +96,25 @@ def _check_image(folder: Path, of_record: tuple[Image, str]) -> Finding | None:
 def _check_folder(dataset: Dataset) -> Iterator[Finding]:
     files = {dataset.layout.path(file) for file in dataset.layout.images.glob("*")}
     for path in sorted(files.difference(image.path for record in dataset.records() for image in record.images)):
-        yield Finding(UNKNOWN, path, "no cover in the catalog has this file")
+        yield Finding(UNKNOWN, path, "the catalog has no record with this file")
 
 
 def _check_feed(feed: Path, records: Iterator[Record]) -> Iterator[Finding]:
     try:
         published = Counter(map(_canonical, _records(feed)))
     except OSError as error:
-        yield Finding("no feed", str(feed), f"it cannot be read: {error.strerror}")
+        yield Finding("no feed", str(feed), f"the feed cannot be read: {error.strerror}")
         return
     except ValueError as error:
-        yield Finding("no feed", str(feed), f"it is no list of records: {error}")
+        yield Finding("no feed", str(feed), f"the feed is not a list of records: {error}")
         return
     for record in records:
         row = _canonical(record.item)
         published[row] -= 1
         if published[row] < 0:
-            yield Finding("not in the feed", record.page_url, f"{feed} has no record of it that says the same")
-    for row in published.elements():  # what is left
-        yield Finding("only in the feed", str(feed), f"the catalog does not have its record {row:.200}")
+            yield Finding("not in the feed", record.page_url, f"the feed {feed} has no identical record")
+    for row in published.elements():  # the records that the catalog does not have
+        yield Finding("only in the feed", str(feed), f"the catalog has no record {row:.200}")
 
 
 def _canonical(row: dict[str, Any]) -> str:
@@ -120,5 +125,5 @@ def _records(feed: Path) -> list[dict[str, Any]]:
     with feed.open(encoding="utf-8") as file:
         rows = json.load(file) if feed.suffix == ".json" else [json.loads(line) for line in file]
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ValueError("there is something else in it")
+        raise ValueError("an element is not a JSON object")
     return rows

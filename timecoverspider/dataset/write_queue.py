@@ -1,15 +1,18 @@
-"""Rows on their way into the catalog: those that come together are written together."""
+"""Write rows to the catalog in groups."""
 
 import asyncio
 
 from timecoverspider.dataset.catalog import Catalog
 from timecoverspider.dataset.rows import Image, Page, Record
 
-_COMMIT_INTERVAL = 0.05  # seconds; a transaction for each record would take as long as the rest of the crawl
+_COMMIT_INTERVAL = 0.05  # seconds; one transaction per record takes as long as the rest of the crawl
 
 
 class WriteQueue:
-    """Writes to the catalog in a thread, in the order in which rows came, several in one transaction."""
+    """Writes rows to the catalog in a thread, in their order, several in one transaction.
+
+    Raises: CatalogError, from ``save`` and ``flush``, if the catalog cannot be written.
+    """
 
     def __init__(self, catalog: Catalog, crawl: int) -> None:
         self._catalog, self._crawl = catalog, crawl
@@ -21,25 +24,25 @@ class WriteQueue:
         self._writing = asyncio.Lock()
 
     def add_image(self, image: Image) -> None:
-        """Have an image written before, or with, the records that come later."""
+        """Add an image; it is written before or together with records that are added later."""
         self._images[image.path] = image
 
     def add_page(self, page: Page) -> None:
-        """Have a page written that was read."""
+        """Add a page that was read."""
         self._pages[page.url] = page
 
     def add_failure(self, url: str, reason: str) -> None:
-        """Have it written why a page could not be had."""
+        """Add the reason why a page failed."""
         self._failures[url] = reason
 
     async def save(self, record: Record) -> bool:
-        """Write a record; on return it is on disk. Tell whether it is new. Raises CatalogError."""
+        """Write a record, and return whether it is new. On return the record is on disk."""
         number = len(self._records)
         self._records.append(record)
         return (await self.flush())[number]
 
     async def flush(self) -> list[bool]:
-        """Wait until all that has been added is on disk; tell of each record whether it is new. Raises CatalogError."""
+        """Wait until all added rows are on disk, and return for each record whether it is new."""
         if self._next is None and not (self._records or self._images or self._pages or self._failures):
             return []
         if self._next is None:

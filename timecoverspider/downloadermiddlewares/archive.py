@@ -1,4 +1,4 @@
-"""Which requests an archive answers."""
+"""Pass requests for the archive's hosts to the archive."""
 
 from typing import Self
 
@@ -11,13 +11,13 @@ from scrapy.utils.httpobj import urlparse_cached
 from timecoverspider.archives import find_archive
 from timecoverspider.archives.base import Archive
 
-_PROXY = "_archive_proxy"  # in the meta of a request: the proxy that the archive chose for it
+_PROXY = "_archive_proxy"  # meta key: the proxy that the archive set for a request
 
 
 class ArchiveMiddleware:
-    """Give requests for the hosts that the archive stands in for to the archive, before HttpProxyMiddleware runs.
+    """Passes requests for the archive's hosts to the archive, before HttpProxyMiddleware runs.
 
-    The user's proxies are for all other hosts.
+    The user's proxies apply only to other hosts.
     """
 
     def __init__(self, archive: Archive) -> None:
@@ -48,7 +48,7 @@ class ArchiveMiddleware:
 
 
 def _forget(request: Request) -> None:
-    """Remove the archive's proxy from a copy of the meta of another request: redirects and spiders make some."""
+    """Remove the archive's proxy if this meta is a copy of another request's, as after a redirect."""
     proxy = request.meta.pop(_PROXY, None)
     if proxy is not None and request.meta.get("proxy") == proxy:
         del request.meta["proxy"]

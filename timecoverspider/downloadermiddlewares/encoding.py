@@ -1,4 +1,4 @@
-"""Which encoding a page has."""
+"""Detect pages in UTF-8."""
 
 import contextlib
 
@@ -6,10 +6,10 @@ from scrapy.http import Request, Response, TextResponse
 
 
 class EncodingMiddleware:
-    """Takes for UTF-8 what is, whatever its header says: text in another encoding is hardly ever valid UTF-8."""
+    """Decodes valid UTF-8 as UTF-8, whatever the header says: text in another encoding is hardly ever valid UTF-8."""
 
     def process_response(self, request: Request, response: Response) -> Response:
-        """The response, with the encoding ``utf-8`` where its bytes beyond ASCII agree with that."""
+        """Return the response, with the encoding ``utf-8`` if the body is valid UTF-8 and not plain ASCII."""
         if isinstance(response, TextResponse) and not response.body.isascii():
             with contextlib.suppress(UnicodeDecodeError):
                 response.body.decode()

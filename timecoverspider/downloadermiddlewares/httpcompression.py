@@ -1,4 +1,4 @@
-"""Decompression that tells half a stream from a whole one."""
+"""Decompression that detects incomplete streams."""
 
 import gzip
 import struct
@@ -23,11 +23,11 @@ else:
 
 
 def _inflate(body: bytes) -> bytes:
-    has_header = body[0] & 0x0F == zlib.DEFLATED  # some servers leave it out
+    has_header = body[0] & 0x0F == zlib.DEFLATED  # some servers omit the header
     return zlib.decompress(body, zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS)
 
 
-# Each raises an error if the stream is cut or altered.
+# Each decoder raises one of _DECODE_ERRORS if the stream is cut or altered.
 _DECODERS: dict[bytes, Callable[[bytes], bytes]] = {
     b"gzip": gzip.decompress,
     b"x-gzip": gzip.decompress,
@@ -35,14 +35,15 @@ _DECODERS: dict[bytes, Callable[[bytes], bytes]] = {
     b"br": brotli.decompress,
     b"zstd": zstd.decompress,
 }
-_BROKEN = (EOFError, OSError, brotli.error, struct.error, zlib.error, zstd.ZstdError)
+_DECODE_ERRORS = (EOFError, OSError, brotli.error, struct.error, zlib.error, zstd.ZstdError)
 
 
 class StrictHttpCompressionMiddleware(HttpCompressionMiddleware):
     """Scrapy's decompression, with a retry if a stream is broken.
 
-    Scrapy 2.19 returns what it could decode of half a stream (scrapy.utils.gz.gunzip: "return as much data as
-    possible"), and does not decode if the last Content-Encoding is blank. When neither is so, this class can go.
+    Scrapy 2.19 returns the decoded part of an incomplete stream (scrapy.utils.gz.gunzip: "return as much data as
+    possible"), and does not decode if the last Content-Encoding is blank. If a later version of Scrapy does neither,
+    this class can go.
     """
 
     crawler: Crawler
@@ -58,18 +59,18 @@ class StrictHttpCompressionMiddleware(HttpCompressionMiddleware):
     ) -> Request | Response:
         """Decode a response, or return the request for a retry.
 
-        Raises: ResponseDataLossError if RETRY_TIMES are used up; IgnoreRequest if it exceeds DOWNLOAD_MAXSIZE.
+        Raises: ResponseDataLossError if all retries have failed; IgnoreRequest if the body exceeds DOWNLOAD_MAXSIZE.
         """
         codings = _normalized_codings(response)
         if not response.body or not codings:
-            return response  # HEAD, 204 and 304 have a Content-Encoding and no body
+            return response  # responses to HEAD, 204 and 304 may have a Content-Encoding without a body
         try:
-            decoded = super().process_response(request, response)  # first, because it obeys DOWNLOAD_MAXSIZE
-            if "dataloss" not in response.flags:  # which DOWNLOAD_FAIL_ON_DATALOSS = False lets through
+            decoded = super().process_response(request, response)  # first: it respects DOWNLOAD_MAXSIZE
+            if "dataloss" not in response.flags:  # this flag is set if DOWNLOAD_FAIL_ON_DATALOSS is False
                 _check(response.body, codings, decoded.body if isinstance(decoded, Response) else b"")
-        except _BROKEN as error:
-            loss = ResponseDataLossError(f"its {b', '.join(codings).decode('latin-1')} stream is broken: {error}")
-            # Scrapy gives no exception of process_response to a process_exception.
+        except _DECODE_ERRORS as error:
+            loss = ResponseDataLossError(f"the {b', '.join(codings).decode('latin-1')} stream is broken: {error}")
+            # Retried here, because Scrapy passes no exception of process_response to RetryMiddleware.process_exception.
             if again := retry_later(request, self.crawler, loss):
                 return again
             raise loss from error
@@ -77,7 +78,7 @@ class StrictHttpCompressionMiddleware(HttpCompressionMiddleware):
 
     @staticmethod
     def _decode(body: bytes, encoding: bytes, max_size: int) -> bytes:
-        """Decode one gzip member in one step, and leave all else to Scrapy."""
+        """Decode a single gzip member in one step; Scrapy decodes all other streams."""
         if encoding in {b"gzip", b"x-gzip"}:
             stream = zlib.decompressobj(zlib.MAX_WBITS + 16)
             with suppress(zlib.error):
@@ -88,7 +89,7 @@ class StrictHttpCompressionMiddleware(HttpCompressionMiddleware):
 
 
 def _normalized_codings(response: Response) -> list[bytes]:
-    """Remove what names no coding from the Content-Encoding headers of a response, and return the rest."""
+    """Remove values that name no coding from the Content-Encoding headers of a response, and return the others."""
     values = response.headers.getlist("Content-Encoding")
     codings = [coding.strip().lower() for value in values for coding in value.split(b",")]
     codings = [coding for coding in codings if coding not in {b"", b"identity"} and coding.isascii()]
@@ -100,9 +101,12 @@ def _normalized_codings(response: Response) -> list[bytes]:
 
 
 def _check(body: bytes, codings: list[bytes], decoded: bytes) -> None:
-    """Raise one of _BROKEN if a stream is not whole; what has an unknown coding is left alone, as Scrapy does."""
+    """Check that a stream is complete; skip unknown codings, as Scrapy does.
+
+    Raises: one of _DECODE_ERRORS if the stream is incomplete or altered.
+    """
     if codings in ([b"gzip"], [b"x-gzip"]) and body[-8:] == struct.pack("<II", zlib.crc32(decoded), len(decoded)):
-        return  # the trailer of one gzip member (RFC 1952), as nearly always: there is no need to decode it again
+        return  # the trailer of a single gzip member (RFC 1952) is correct: no need to decode again
     for coding in reversed(codings):
         if coding not in _DECODERS:
             return

@@ -1,4 +1,4 @@
-"""Which proxy a live request goes through."""
+"""Proxies for live requests."""
 
 from typing import Any
 from urllib.request import proxy_bypass
@@ -9,10 +9,10 @@ from scrapy.utils.httpobj import urlparse_cached
 
 
 class CachedHttpProxyMiddleware(HttpProxyMiddleware):
-    """Scrapy's proxies, with no_proxy looked up once for each host.
+    """Scrapy's proxies, but no_proxy is looked up only once for each host.
 
-    Scrapy 2.19 calls urllib.request.proxy_bypass for every request, which reads the whole environment: 760,000
-    variables for 9,848 requests. When Scrapy remembers the answer, this class can go.
+    Scrapy 2.19 calls urllib.request.proxy_bypass for every request, which reads all environment variables:
+    760,000 reads for 9,848 requests. If a later version of Scrapy caches the result, this class can go.
     """
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
@@ -20,7 +20,7 @@ class CachedHttpProxyMiddleware(HttpProxyMiddleware):
         self._direct: dict[str, bool] = {}
 
     def process_request(self, request: Request) -> None:  # type: ignore[override]
-        """Set ``meta["proxy"]`` as http_proxy, https_proxy and no_proxy say, unless it is set already."""
+        """Set ``meta["proxy"]`` according to http_proxy, https_proxy and no_proxy, unless it is already set."""
         url = urlparse_cached(request)
         if "proxy" in request.meta or url.scheme not in self.proxies:
             super().process_request(request)

@@ -1,4 +1,4 @@
-"""Which hosts a crawl may ask."""
+"""Refuse requests to other hosts than the spider's."""
 
 from scrapy import Spider
 from scrapy.downloadermiddlewares.offsite import OffsiteMiddleware
@@ -10,25 +10,25 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class StrictOffsiteMiddleware(OffsiteMiddleware):
-    """Scrapy's filter of foreign hosts, which nothing that a crawl asks for gets round.
+    """Scrapy's filter of offsite requests, applied to every request, also to redirects and images.
 
-    Whatever a page or a redirect names, only http and https at the usual ports of just the spider's allowed_domains
-    are asked for, without a user's name. In the other commands it is Scrapy's own: people may look where they like.
-    A request whose meta has allow_offsite passes, as in Scrapy: no page can set it.
+    A URL must use http or https, a host of the spider's allowed_domains (no subdomain), the default port, and no user
+    name. Outside a crawl of the data set, for example in scrapy shell, Scrapy's own rules apply. A request with
+    allow_offsite in its meta passes, as in Scrapy: no page can set this key.
     """
 
     def request_scheduled(self, request: Request, spider: Spider) -> None:
-        """Leave it to process_request, whose refusal reaches the errback."""
+        """Do nothing here: only a refusal in process_request calls the errback."""
 
     def process_request(self, request: Request) -> None:  # type: ignore[override]
         if not self.crawler.settings.getbool("DATASET_ENABLED"):
             super().process_request(request)
-        elif not request.meta.get("allow_offsite") and not self._is_the_archives(request):
+        elif not request.meta.get("allow_offsite") and not self._is_allowed(request):
             self.stats.inc_value("offsite/filtered")
-            raise IgnoreRequest(f"refused: {request.url} is not the archive's")
+            raise IgnoreRequest(f"refused: {request.url} is not a URL of the archive")
 
-    def _is_the_archives(self, request: Request) -> bool:
-        assert self.crawler.spider is not None  # noqa: S101 (there is one when requests are made)
+    def _is_allowed(self, request: Request) -> bool:
+        assert self.crawler.spider is not None  # noqa: S101 (set before the first request)
         hosts: list[str] = self.crawler.spider.allowed_domains  # type: ignore[attr-defined]
         url = urlparse_cached(request)
         host = url.netloc.lower().removesuffix(f":{_PORTS.get(url.scheme)}")

@@ -1,13 +1,13 @@
-"""Where redirects lead."""
+"""Follow every redirect."""
 
 from scrapy.downloadermiddlewares.redirect import RedirectMiddleware
 from scrapy.http import Request, Response
 
 
 class PersistentRedirectMiddleware(RedirectMiddleware):
-    """Scrapy's redirects, where one that leads back to its own page is no duplicate to be dropped without a word.
+    """Scrapy's redirects, but a redirect to a page that was already requested is followed, not silently dropped.
 
-    REDIRECT_MAX_TIMES ends those that lead in a circle.
+    REDIRECT_MAX_TIMES ends redirect loops.
     """
 
     def process_response(self, request: Request, response: Response) -> Request | Response:  # type: ignore[override]

@@ -1,4 +1,4 @@
-"""Trying again what failed, later and not too often."""
+"""Retry failed requests after a delay."""
 
 import asyncio
 from typing import Self
@@ -16,13 +16,13 @@ _WAIT = "retry_wait"
 
 
 def retry_later(request: Request, crawler: Crawler, reason: str | Exception) -> Request | None:
-    """Return the request for a retry after a while, or None if RETRY_TIMES are used up or retries are turned off.
+    """Return the request for a delayed retry, or None if all retries have failed or retries are disabled.
 
-    It goes before new ones, so that it shows soon whether a page has changed for good.
+    Retries have priority over new requests, so that a lasting failure shows early.
     """
     if request.meta.get("dont_retry") or not crawler.settings.getbool("RETRY_ENABLED"):
         return None
-    assert crawler.spider is not None  # noqa: S101 (there is one as long as there are responses)
+    assert crawler.spider is not None  # noqa: S101 (set before the first response)
     again = get_retry_request(request, spider=crawler.spider, reason=reason, priority_adjust=1)
     return again and _later(again, crawler)
 
@@ -33,7 +33,7 @@ def _later(again: Request, crawler: Crawler, at_least: float = 0.0) -> Request:
 
 
 class BackoffRetryMiddleware(RetryMiddleware):
-    """Scrapy's retries, each after a while in which other requests go on."""
+    """Scrapy's retries, each after a delay; other requests continue meanwhile."""
 
     _waiting = 0
 
@@ -44,7 +44,10 @@ class BackoffRetryMiddleware(RetryMiddleware):
         return middleware
 
     async def process_request(self, request: Request) -> None:
-        """Wait before a request that is tried again. Raises IgnoreRequest where the crawl ends meanwhile."""
+        """Wait before a retry.
+
+        Raises: IgnoreRequest if the crawl ends before the retry.
+        """
         wait = request.meta.pop(_WAIT, None)
         if wait is None:
             return
@@ -52,7 +55,7 @@ class BackoffRetryMiddleware(RetryMiddleware):
         if state and state.stopping.is_set():
             raise IgnoreRequest("the crawl ends")
         active = self.crawler.engine.downloader.active
-        active.discard(request)  # it leaves its place among CONCURRENT_REQUESTS to others
+        active.discard(request)  # a waiting request does not count towards CONCURRENT_REQUESTS
         self._waiting += 1
         try:
             await asyncio.wait_for((state.stopping if state else asyncio.Event()).wait(), wait)
@@ -68,8 +71,8 @@ class BackoffRetryMiddleware(RetryMiddleware):
     ) -> Request | Response:
         result = super().process_response(request, response)
         if isinstance(result, Request):
-            asked = (response.headers.get("Retry-After") or b"").decode("latin-1")
-            return _later(result, self.crawler, retry_after(asked))
+            value = (response.headers.get("Retry-After") or b"").decode("latin-1")
+            return _later(result, self.crawler, retry_after(value))
         return result
 
     def process_exception(self, request: Request, exception: Exception) -> Request | None:  # type: ignore[override]

@@ -1,4 +1,4 @@
-"""What a host forbids."""
+"""Respect robots.txt."""
 
 import asyncio
 import logging
@@ -18,10 +18,10 @@ logger = logging.getLogger(__name__)
 
 
 class StrictRobotsTxtMiddleware(RobotsTxtMiddleware):
-    """Obeys robots.txt from the first request on.
+    """Checks every request, also the first ones, against robots.txt.
 
-    Of the requests that wait for it, Scrapy 2.19 checks only the first. A robots.txt that cannot be had because of the
-    server or the network forbids everything (RFC 9309, 2.3.1.4), where Scrapy takes it for one that allows everything.
+    If several requests wait for the same robots.txt, Scrapy 2.19 checks only the first. If robots.txt cannot be read
+    because of the server or the network, every request is refused (RFC 9309, 2.3.1.4); Scrapy allows every request.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -29,17 +29,20 @@ class StrictRobotsTxtMiddleware(RobotsTxtMiddleware):
         self._rules: dict[str, asyncio.Future[RobotParser]] = {}
 
     async def robot_parser(self, request: Request) -> RobotParser:
-        """What a request's host allows. Raises IgnoreRequest where it does not say."""
+        """Return the rules of a request's host.
+
+        Raises: IgnoreRequest if its robots.txt cannot be read.
+        """
         url = urlparse_cached(request)
         site = f"{url.scheme}://{url.netloc}"
         if site not in self._rules:
-            self._rules[site] = asyncio.ensure_future(self._ask(f"{site}/robots.txt"))
+            self._rules[site] = asyncio.ensure_future(self._fetch_rules(f"{site}/robots.txt"))
         return await asyncio.shield(self._rules[site])
 
-    async def _ask(self, url: str) -> RobotParser:
+    async def _fetch_rules(self, url: str) -> RobotParser:
         meta = {"dont_obey_robotstxt": True}
         request = Request(url, priority=self.DOWNLOAD_PRIORITY, meta=meta, callback=NO_CALLBACK)
-        assert self.crawler.engine is not None  # noqa: S101 (it sends the requests)
+        assert self.crawler.engine is not None  # noqa: S101 (it passes all requests to this middleware)
         try:
             response = await self.crawler.engine.download_async(request)
         except Exception as error:
@@ -51,5 +54,5 @@ class StrictRobotsTxtMiddleware(RobotsTxtMiddleware):
 
 
 def _unknown(url: str, reason: str) -> IgnoreRequest:
-    logger.error("Nothing may be asked for where <%s> cannot be read: %s", url, reason)
+    logger.error("Nothing is requested from this host, because <%s> cannot be read: %s", url, reason)
     return IgnoreRequest(f"<{url}> cannot be read: {reason}")

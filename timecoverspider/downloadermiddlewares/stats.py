@@ -1,13 +1,13 @@
-"""How many requests a crawl sends."""
+"""Statistics of requests and responses."""
 
 from scrapy.downloadermiddlewares.stats import DownloaderStats
 from scrapy.http import Request, Response
 
 
 class LeanDownloaderStats(DownloaderStats):
-    """Of Scrapy's counts the requests, the responses of each status, and the bytes of their bodies.
+    """Scrapy's statistics, but only the number of requests, of responses of each status, and of bytes in their bodies.
 
-    To count the others, Scrapy writes out the headers of every request and response again.
+    For its other statistics, Scrapy serializes the headers of every request and response again.
     """
 
     def process_request(self, request: Request) -> None:  # type: ignore[override]

@@ -1,5 +1,6 @@
-"""The whole data set in the feeds, each published in one step."""
+"""Write the whole data set to each feed, and replace the file in one step."""
 
+import hashlib
 import logging
 from pathlib import Path
 from typing import IO, Any, Self
@@ -16,9 +17,9 @@ logger = logging.getLogger(__name__)
 
 
 class DatasetExporter(FeedExporter):
-    """Scrapy's feeds, with all records of the data set in place of those that this crawl scraped.
+    """Scrapy's feeds, but with all records of the data set instead of the items of this crawl.
 
-    In a command that works on no data set, such as ``scrapy parse``, they are Scrapy's own.
+    In commands without a data set, such as ``scrapy parse``, the feeds work as in Scrapy.
     """
 
     _state: CrawlState | None = None
@@ -28,7 +29,7 @@ class DatasetExporter(FeedExporter):
         if self._state is not None:
             self.crawler.signals.disconnect(self.item_scraped, signals.item_scraped)
             for options in self.feeds.values():
-                options.setdefault("gzip_mtime", 0)  # the same data set is the same file
+                options.setdefault("gzip_mtime", 0)  # the same data set gives the same bytes
         super().open_spider(spider)
 
     async def close_spider(self, spider: Spider) -> None:
@@ -40,7 +41,7 @@ class DatasetExporter(FeedExporter):
                     self.item_scraped(record.item, spider)
             except CatalogError as error:
                 self._state.abort(str(error))
-                logger.error("The feed stays as it was: %s", error)
+                logger.error("Feed export failed: %s", error)
                 return  # the next crawl deletes the draft
             for slot in self.slots:
                 if isinstance(slot.storage, AtomicFeedStorage):
@@ -48,22 +49,22 @@ class DatasetExporter(FeedExporter):
         await super().close_spider(spider)
 
     def _name_columns(self, state: CrawlState) -> None:
-        """Have a CSV feed show each field that any record has: Scrapy takes the columns from the first item."""
-        tables = [slot for slot in self.slots if slot.format == "csv" and not slot.feed_options["fields"]]
-        if tables:
+        """Give CSV feeds a column for each field of any record: Scrapy takes the columns from the first item only."""
+        slots = [slot for slot in self.slots if slot.format == "csv" and not slot.feed_options["fields"]]
+        if slots:
             records = state.dataset.complete_records(state.survey)
             columns = list(dict.fromkeys(name for record in records for name in record.item))
-            for slot in tables:
+            for slot in slots:
                 slot.feed_options["fields"] = columns
 
 
 class AtomicFeedStorage(FileFeedStorage):
     """A feed in a file that is replaced in one step; ``-o`` and ``-O`` mean the same.
 
-    In a command that works on no data set it is Scrapy's own.
+    In commands without a data set, it works as in Scrapy.
     """
 
-    records = 0  # in the file that is stored
+    records = 0  # number of records to store
 
     def __init__(self, uri: str, *, feed_options: dict[str, Any] | None = None, crawler: Crawler) -> None:
         super().__init__(uri, feed_options=feed_options or {"overwrite": True})
@@ -87,11 +88,13 @@ class AtomicFeedStorage(FileFeedStorage):
         assert isinstance(file, Draft)  # noqa: S101 (from open())
         try:
             feed = FeedFile(Path(self.path), state.dataset)
-            said = feed.publish(file, self.records, complete=state.outcome is None)
+            message = feed.publish(file, self.records, complete=state.outcome is None)
         except (FeedError, CatalogError) as error:
             reason = f"cannot write {self._uri}: {error}" if isinstance(error, FeedError) else str(error)
             state.abort(reason)
-            logger.error("The feed stays as it was: %s", reason)
+            logger.error("Feed export failed: %s", reason)
             raise FeedError(reason) from error
-        if said:
-            logger.warning("%s %s", self._uri, said)
+        if message:
+            logger.warning("%s %s", self._uri, message)
+            if hashlib.sha256(Path(self.path).read_bytes()).hexdigest() != file.sha256:  # the file was not replaced
+                raise FeedError(message)  # otherwise Scrapy 2.19 logs "Stored json feed"

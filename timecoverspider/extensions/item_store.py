@@ -1,4 +1,4 @@
-"""Items on their way into the catalog."""
+"""Save items in the catalog."""
 
 import json
 from typing import Any, Self
@@ -22,9 +22,9 @@ _EXPORTER, _ENCODER = PythonItemExporter(), ScrapyJSONEncoder(ensure_ascii=False
 
 
 def _plain(item: Any) -> dict[str, Any]:
-    """An item as JSON has it, with the serializers that its fields name.
+    """Return an item as a dict of JSON values, with the serializers of its fields applied.
 
-    Raises TypeError or ValueError if JSON or UTF-8 has no such value.
+    Raises: TypeError or ValueError if JSON or UTF-8 cannot represent a value.
     """
     adapter = ItemAdapter(item)
     serializes = any("serializer" in adapter.get_field_meta(name) for name in adapter)
@@ -34,14 +34,14 @@ def _plain(item: Any) -> dict[str, Any]:
 
 
 class IncompleteItemError(DropItem):
-    """An image of an item could not be had. Raised by ImageStorePipeline."""
+    """An image of an item could not be stored. Raised by ImageStorePipeline."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(reason, log_level="DEBUG")  # CrawlState names the page, and why
+        super().__init__(reason, log_level="DEBUG")  # CrawlState logs the page and the reason
 
 
 class ItemStore:
-    """Save each item as it leaves the last pipeline, or write down why it did not."""
+    """Saves each item after the last pipeline, or record why it failed."""
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
@@ -56,13 +56,13 @@ class ItemStore:
         return store
 
     async def item_scraped(self, item: Any, response: Response | None) -> None:
-        """Save an item; on return it is on disk. One that cannot be saved has failed, and no other with it."""
+        """Save an item on disk; if this item cannot be saved, record its page as failed, and continue."""
         state, page, time = CrawlState.of(self._crawler), self._page_of(response), now()
         try:
             values = _plain(item)
             key = state.dataset.catalog.fields.key_of(values)
         except (TypeError, ValueError) as error:
-            state.record_failure(page, f"its item cannot be saved: {brief(error)}")
+            state.record_failure(page, f"the item cannot be saved: {brief(error)}")
             return
         try:
             state.record_saved(await state.queue.save(Record(key, values, page, time, time)))
@@ -70,14 +70,14 @@ class ItemStore:
             state.abort(str(error))
 
     def item_dropped(self, response: Response | None, exception: Exception) -> None:
-        """Record an item without its images. One that a person's pipeline drops has not failed."""
+        """Record a failure if an image of the item failed. An item that another pipeline drops has not failed."""
         if isinstance(exception, IncompleteItemError):
             CrawlState.of(self._crawler).record_failure(self._page_of(response), str(exception))
 
     def item_error(self, response: Response | None, failure: Failure) -> None:
-        """Record an item that met a bug, of which Scrapy logs the traceback."""
+        """Record a failure if a pipeline raised an unexpected error; Scrapy logs the traceback."""
         CrawlState.of(self._crawler).record_failure(self._page_of(response), str(failure.value))
 
     def _page_of(self, response: Response | None) -> str:
-        """The page of an item; one that the spider started with has none."""
+        """Return the page URL of an item, or an empty string if the spider yielded the item without a page."""
         return page_url(response.request, self._crawler.spider) if response and response.request else ""

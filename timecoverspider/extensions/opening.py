@@ -1,4 +1,4 @@
-"""The data set that a crawl writes to, as its settings and its spider say."""
+"""Open the data set of a crawl, as configured by the settings and the spider."""
 
 import logging
 from collections.abc import Mapping
@@ -19,17 +19,17 @@ logger = logging.getLogger(__name__)
 
 
 def open_dataset(crawler: Crawler) -> Dataset:
-    """Open the data set of a crawl for writing.
+    """Open the data set of a crawl for writing. If an error is raised, the data set is closed again.
 
-    Raises DatasetError if it cannot be used, and UsageError if a feed is another data set's; it is closed then.
+    Raises: DatasetError if the data set cannot be used; UsageError if a feed or a spider attribute is wrong.
     """
     settings, spider = crawler.settings, crawler.spider
-    assert spider is not None  # noqa: S101 (Scrapy makes it before its extensions)
+    assert spider is not None  # noqa: S101 (Scrapy creates it before the extensions)
     dataset = Dataset(settings["FILES_STORE"], settings["CATALOG_URL"], write=True, archive=settings["ARCHIVE"])
     try:
         if dataset.corrupt_catalog:
             aside = dataset.corrupt_catalog
-            logger.warning("The catalog could not be read. It is now %s, and a new one is made.", aside)
+            logger.warning("The catalog could not be read. It was renamed to %s, and a new catalog was created.", aside)
         for uri, options in settings.getdict("FEEDS").items():
             _check_feed(str(uri), options, spider, dataset)
         _names(spider, "ignored_parameters")
@@ -41,13 +41,18 @@ def open_dataset(crawler: Crawler) -> Dataset:
 
 
 def _check_feed(uri: str, options: Mapping[str, Any], spider: Spider, dataset: Dataset) -> None:
-    """Raise UsageError if a feed is another data set's, or wants to choose items by their class."""
+    """Check a feed.
+
+    Raises: UsageError if the file is the feed of another data set, or if the feed filters items by class.
+    """
     if {"item_classes", "item_filter"} & options.keys():
-        raise UsageError(f"the feed {uri} has item_classes or item_filter: the catalog does not know an item's class")
+        raise UsageError(
+            f"the feed {uri} has item_classes or item_filter, but the catalog does not store the class of an item"
+        )
     scheme, separator, _ = uri.partition("://")
-    if (separator and scheme != "file") or "%(time)s" in uri or "%(batch_" in uri:  # which have a new name each time
+    if (separator and scheme != "file") or "%(time)s" in uri or "%(batch_" in uri:  # remote, or a new file each time
         return
-    with suppress(KeyError, ValueError):  # Scrapy says what is wrong with its placeholders
+    with suppress(KeyError, ValueError):  # Scrapy reports wrong placeholders
         FeedFile(Path(file_uri_to_path(uri % {"name": spider.name})), dataset).check()
 
 
@@ -59,11 +64,11 @@ def _names(spider: Spider, attribute: str) -> tuple[str, ...]:
 
 
 def _fields(spider: Spider, settings: Any) -> Fields:
-    """What the spider says of its items' fields, in attributes.
+    """Return the fields that the spider's attributes and the settings name.
 
-    ``record_key`` lists the fields that make an item another record (without it: its image URLs), ``order_field`` is
-    the one that feeds are ordered by, the greatest first (without it: the page's URL), and ``title_field`` and
-    ``date_field`` are what a person knows it by.
+    Two items are the same record if their ``record_key`` fields are equal (default: the image URLs). Feeds are sorted
+    by ``order_field`` in descending order (default: the page URL). ``title_field`` and ``date_field`` identify a record
+    for a person.
     """
     return Fields(
         urls=settings["FILES_URLS_FIELD"] or "file_urls",

@@ -1,4 +1,4 @@
-"""What a crawl shows while it runs and when it ends."""
+"""Progress lines during a crawl, and the closing line of the log."""
 
 import logging
 import os
@@ -30,25 +30,25 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _VERDICTS: dict[type[CrawlError], str] = {
-    AbortedError: "Broken off, {}",
+    AbortedError: "Aborted: {}",
     IncompleteError: "Ended before the last listing page",
     InterruptedCrawlError: "Interrupted",
     SiteError: "The archive could not be read: {}",
     UsageError: "Refused: {}",
 }
-_NAMED = 3  # missing covers that the closing line names
+_NAMED = 3  # number of missing covers that the closing line names
 
 
 class Progress:
-    """Shows how many of the covers found are stored, and closes the log with one line.
+    """Shows the progress of a crawl, and ends the log with one closing line.
 
-    On a terminal there is a bar, elsewhere a line every LOGSTATS_INTERVAL seconds.
+    On a terminal, it shows a progress bar; otherwise, it logs a line every LOGSTATS_INTERVAL seconds.
     """
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler, self._settings = crawler, crawler.settings
         self._started = monotonic()
-        self._stored = 0
+        self._processed = 0
         self._screen = ExitStack()
         self._bar: tqdm[NoReturn] | None = None
 
@@ -70,7 +70,7 @@ class Progress:
 
     @property
     def _found(self) -> int:
-        return self._stored + self._state.pending
+        return self._processed + self._state.pending
 
     def spider_opened(self) -> None:
         archive = self._settings["ARCHIVE"]
@@ -82,51 +82,54 @@ class Progress:
             self._screen.callback(lines.stop)
 
     def request_scheduled(self) -> None:
-        if self._bar is None and self._state.pending > 1:  # more than the start page or a listing
+        if self._bar is None and self._state.pending > 1:  # more than the start page or one listing
             from tqdm import tqdm  # noqa: PLC0415 (only a terminal needs it)
             from tqdm.contrib.logging import logging_redirect_tqdm  # noqa: PLC0415
 
             self._screen.enter_context(logging_redirect_tqdm())
-            logging.root.handlers[-1].setLevel(self._settings["LOG_LEVEL"])  # which the redirection forgets
+            logging.root.handlers[-1].setLevel(self._settings["LOG_LEVEL"])  # tqdm does not keep the level
             self._bar = self._screen.enter_context(tqdm(desc="covers", unit="cover", dynamic_ncols=True, leave=False))
         if self._bar is not None:
             self._bar.total = self._found
 
     def item_scraped(self) -> None:
-        self._stored += 1
+        self._processed += 1
         if self._bar is not None:
             self._bar.total = self._found
             self._bar.update()
 
     def _log(self) -> None:
-        if self._stored:
-            rate = self._stored / (monotonic() - self._started)
+        if self._processed:
+            rate = self._processed / (monotonic() - self._started)
             logger.info(
-                "%s of %s covers found are stored, %.0f a second", f"{self._stored:,}", f"{self._found:,}", rate
+                "%s of %s covers found are processed, %.0f per second", f"{self._processed:,}", f"{self._found:,}", rate
             )
 
     def spider_closed(self) -> None:
         self._screen.close()
 
     def engine_stopped(self) -> None:
-        """Say how the crawl ended, after everything else has been said."""
+        """Log how the crawl ended, as the last line of the log."""
         state = self._state
         level = logging.ERROR if state.outcome else logging.INFO
         logger.log(level, "%s%s", _verdict(state), self._figures(state))
 
     def _figures(self, state: CrawlState) -> str:
-        feeds = " and ".join(self._settings.getdict("FEEDS")) or "the catalog"
+        stats, is_aborted = self._crawler.stats, isinstance(state.outcome, AbortedError)
+        failed = is_aborted or stats.get_value("feedexport/failed_count/AtomicFeedStorage")
+        feeds = "" if failed else " and ".join(self._settings.getdict("FEEDS"))
+        place = f"in {feeds}" if feeds else "stored"
         images = os.path.relpath(state.dataset.layout.images)
-        requests = self._crawler.stats.get_value("downloader/request_count", 0)
+        requests = stats.get_value("downloader/request_count", 0)
         new = f"{state.new:,} new" if state.new else "nothing new"
         return (
-            f"{state.stored:,} covers in {feeds}, {state.stored:,} pictures in {images}, {new}: "
+            f"{state.stored:,} covers {place}, {state.stored:,} images in {images}, {new}: "
             f"{requests:,} requests, {monotonic() - self._started:.0f} s"
         )
 
 
 def _verdict(state: CrawlState) -> str:
-    """The beginning of the closing line, with what there is to complain about."""
+    """Return the beginning of the closing line: why the data set is not complete, or nothing."""
     outcome, missing = state.outcome, state.missing
     if outcome is None:
         return ""

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a crawl in good order: only a command that owns the process uses this."""
+"""Graceful shutdown by Ctrl-C and SIGTERM, only for commands that own the process."""
 
 import asyncio
 import os
@@ -14,9 +14,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Shutdown:
-    """While the context lasts, the first signal ends the crawl in good order, and the second one the process.
+    """A context in which the first signal ends the crawl gracefully, and the second signal ends the process at once.
 
-    The handlers that were there before come back when it ends.
+    On exit, the previous signal handlers are restored.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -36,12 +36,12 @@ class Shutdown:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self._number:
-            os._exit(128 + number)  # Scrapy would wait for what is in flight
+            os._exit(128 + number)  # Scrapy would wait for the requests in flight
         self._number = number
         self._loop.call_soon_threadsafe(self._interrupt)
 
     def _interrupt(self) -> None:
-        if self._crawler.engine is None:  # the crawl is being made
+        if self._crawler.engine is None:  # the crawler is not ready yet
             self._loop.call_soon(self._interrupt)
         elif state := self._crawler.get_extension(CrawlState):
             state.interrupt(self._number)

@@ -1,4 +1,4 @@
-"""The archive as it stood in 2015, to crawl today: its calendar, pages, pictures and server.
+"""A replica of the archive of 2015: its dates, pages and images, and an HTTP server.
 
-It shares no code with the spider, so that it can prove the spider wrong.
+The replica shares no code with the spider, so that it can show errors of the spider.
 """

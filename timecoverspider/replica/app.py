@@ -1,4 +1,4 @@
-"""The replica as an HTTP/1.1 server on loopback, which answers for three hosts as a forward proxy does."""
+"""The replica as an HTTP/1.1 server on loopback. It answers requests for three hosts, like a forward proxy."""
 
 import asyncio
 import re
@@ -17,11 +17,11 @@ from timecoverspider.replica.images import draw_cover
 from timecoverspider.replica.issues import issue_dates
 
 _COVER = re.compile(r"/time/covers/0,16641,(\d{4})(\d\d)(\d\d),00\.html", re.ASCII)
-_PICTURE = re.compile(r"/time/magazine/archive/covers/(\d{4})/1101\d\d(\d\d)(\d\d)_\d00\.jpg", re.ASCII)
+_IMAGE = re.compile(r"/time/magazine/archive/covers/(\d{4})/1101\d\d(\d\d)(\d\d)_\d00\.jpg", re.ASCII)
 _RANGE = re.compile(r"p_date_range\|BTWN (\d{4})(\d\d)(\d\d) (\d{4})(\d\d)(\d\d)", re.ASCII)
 _HELP = """\
-This is the replica of the TIME cover archive. It stands in for {hosts}
-and is asked as a proxy is, for instance:
+This is the replica of the TIME cover archive. It replaces {hosts}.
+Use it as a proxy, for example:
 
 http_proxy=http://{address} curl "http://search.time.com/results.html?N=46&Ns=p_date_range|1"
 """
@@ -35,7 +35,7 @@ def _date(year: str, month: str, day: str) -> date:
 
 
 class _Archive:
-    """Answers every request for an archive that has issues of the given dates, newest first."""
+    """Answers requests for an archive with issues on the given dates, newest first."""
 
     def __init__(self, days: Sequence[date]) -> None:
         self._days = days
@@ -52,7 +52,7 @@ class _Archive:
                 day = self._issue(_COVER, request.path)
                 return _page(request, pages.cover_page(day), day)
             case pages.IMAGES:
-                return await self._picture(request)
+                return await self._image(request)
         raise web.HTTPNotFound(text=_HELP.format(hosts=", ".join(pages.HOSTS), address=request.host))
 
     def _listing(self, request: web.Request) -> web.Response:
@@ -63,8 +63,8 @@ class _Archive:
         if edition == "46":
             return _page(request, pages.index_page(len(self._days)), updated)
         days, between = self._days if edition == pages.US_EDITION else [], None
-        if asked := _RANGE.fullmatch(request.query.get("Nf", "")):
-            between = _date(*asked.groups()[:3]), _date(*asked.groups()[3:])
+        if requested := _RANGE.fullmatch(request.query.get("Nf", "")):
+            between = _date(*requested.groups()[:3]), _date(*requested.groups()[3:])
             days = self._between(*between)
         return _page(request, pages.listing_page(days, edition, int(offset), between), updated)
 
@@ -79,16 +79,16 @@ class _Archive:
             raise web.HTTPNotFound
         return day
 
-    async def _picture(self, request: web.Request) -> web.Response:
-        day = self._issue(_PICTURE, request.path)
+    async def _image(self, request: web.Request) -> web.Response:
+        day = self._issue(_IMAGE, request.path)
         if not pages.image_url(day).endswith(request.path):
-            raise web.HTTPNotFound  # the archive has each picture in one size
-        # The bytes follow from the address and from the program that draws and compresses them.
+            raise web.HTTPNotFound  # the archive has each image in one size only
+        # The bytes depend only on the URL and on the version of Pillow.
         etag = _digest(f"{request.path} {PIL.__version__}".encode())
         if not_modified := _not_modified(request, etag, day):
             return not_modified
-        picture = draw_cover(day, pages.image_width(day))
-        return _validated(web.Response(body=picture, content_type="image/jpeg"), etag, day)
+        image = draw_cover(day, pages.image_width(day))
+        return _validated(web.Response(body=image, content_type="image/jpeg"), etag, day)
 
 
 def _digest(content: bytes) -> str:
@@ -106,7 +106,7 @@ def _validated(response: web.Response, etag: str, updated: date) -> web.Response
 
 
 def _not_modified(request: web.Request, etag: str, updated: date) -> web.Response | None:
-    """The 304 where the client's copy is the current one; an entity tag goes before a date (RFC 9110, 13.2.2)."""
+    """Return a 304 if the client's copy is current. An entity tag has priority over a date (RFC 9110, 13.2.2)."""
     if request.if_none_match is not None:
         current = any(tag.value in (etag, "*") for tag in request.if_none_match)
     else:
@@ -126,10 +126,10 @@ def _page(request: web.Request, text: str, updated: date) -> web.Response:
 
 
 def make_app(days: Sequence[date] | None = None, latency: float = 0, faults: Faults | None = None) -> web.Application:
-    """The replica as an aiohttp application.
+    """Return the replica as an aiohttp application.
 
-    *days* are the dates of its issues, newest first, by default the archive's 4,763. *latency* is
-    the time in seconds that each answer takes longer. *faults* are what it does wrong.
+    *days* are the dates of the issues, newest first; the default is the archive's 4,763 dates. *latency* is a delay in
+    seconds before each response. *faults* change responses into wrong ones.
     """
     archive = _Archive(issue_dates() if days is None else days)
 
@@ -145,9 +145,11 @@ def make_app(days: Sequence[date] | None = None, latency: float = 0, faults: Fau
 
 @asynccontextmanager
 async def serve(app: web.Application, port: int = 0) -> AsyncIterator[str]:
-    """Serve *app* on 127.0.0.1 while the context lasts, and give its address, e.g. ``http://127.0.0.1:8080``.
+    """Serve *app* on 127.0.0.1 until the context ends, and yield its address, e.g. ``http://127.0.0.1:8080``.
 
-    Port 0 takes a free one. Raises OSError where the port is taken.
+    If *port* is 0, use a free port.
+
+    Raises: OSError if the port is in use.
     """
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()

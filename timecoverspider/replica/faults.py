@@ -1,16 +1,16 @@
-"""How the archive can misbehave, on purpose and repeatably.
+"""Let the replica send wrong responses, the same in each run.
 
-A JSON file says how::
+A JSON file defines the faults::
 
     {"seed": 7, "rules": [
         {"fault": "status", "url": "/covers/2014/", "status": 503, "retry_after": 2, "times": 2},
         {"fault": "cut", "url": "img[.]timeinc[.]net", "share": 0.1}
     ]}
 
-The first rule that meets a request decides. ``url`` is a regular expression, searched for in the address; without it,
-all are met. ``times`` is how often the rule spoils each address, without it always. ``share`` is the part of the
-requests that it spoils, chosen by ``seed``, the address and how often that has been asked for, so that the same
-requests get the same answers in whatever order they come. The rest belongs to single faults, see Rule.
+For each request, the first rule that applies is used. A rule applies if the regular expression ``url`` is found in the
+URL; without ``url``, the rule applies to all requests. ``times`` is how often a rule is used for each URL, by default
+always. ``share`` is the share of requests that get the fault, chosen by ``seed``, the URL and the number of earlier
+requests for this URL, so that the order of other requests has no effect. See Rule for the other keys.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ _BOMB_SIDE = 20_000  # pixels
 
 @cache
 def _bomb() -> bytes:
-    """A PNG of 50 KB that takes 400 million pixels of memory when it is decoded."""
+    """Return a PNG file of 50 KB with 400 million pixels."""
 
     def chunk(name: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
@@ -55,27 +55,27 @@ def _replacing(pattern: str, text: str) -> Callable[[str], str]:
     return lambda page: compiled.sub(text, page, count=1)
 
 
-# Another page in place of the good one.
+# Faults that change the HTML of a page.
 _PAGES: dict[str, Callable[[str], str]] = {
     "no_title": _replacing("<h1>.*?<time>", "<h1><time>"),
     "no_date": _replacing("<time>.*?</time>", ""),
-    "no_picture": _replacing("<img[^>]*>", ""),
+    "no_image": _replacing("<img[^>]*>", ""),
     "wrong_title": _replacing("<h1>", "<h1>Nothing is missing\n\x1b[2J"),
     "wrong_date": _replacing("<time>", "<time>Smarch "),
-    "wrong_picture": _replacing('<img src="[^"]*"', '<img src="file:///etc/passwd"'),
+    "wrong_image": _replacing('<img src="[^"]*"', '<img src="file:///etc/passwd"'),
     "malformed": lambda page: re.sub("</(?!title)[^>]*>|<html>|<body>", "", page),
     "again": _replacing("<ul>(.*?)</ul>", r"<ul>\1\1</ul>"),
     "back": _replacing('<div class="pages">.*?</div>', _NEXT),
 }
-# Another body in place of the good one, under its type and with a length that agrees.
+# Faults that replace the body; type and length of the response are consistent.
 _BODIES: dict[str, Callable[[bytes], bytes]] = {
     "html": lambda body: _HTML.encode(),
     "truncate": lambda body: body[: len(body) // 2],
     "empty": lambda body: b"",
     "bomb": lambda body: _bomb(),
-    "charset": lambda body: body,  # its type is another one
+    "charset": lambda body: body,  # only the charset in the Content-Type is wrong
 }
-# The length that is said of the good body, the part of it that is sent, and whether the connection ends then.
+# Faults of the transfer: the body's size gives Content-Length, the bytes to send, and whether to close the connection.
 _LENGTHS: dict[str, Callable[[int], tuple[int, int, bool]]] = {
     "cut": lambda size: (size, size // 2, True),
     "long": lambda size: (size + 1000, size, True),
@@ -87,46 +87,49 @@ FAULTS = ("status", "redirect", "hang", *_LENGTHS, *_BODIES, *_PAGES)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What is done to which requests. The module says what ``url``, ``times`` and ``share`` mean.
+    """A fault, and the requests that get it. The module's docstring explains ``url``, ``times`` and ``share``.
 
-    Raises ValueError, with the cause, where a value makes no sense.
+    Raises: ValueError if a value is invalid.
     """
 
     fault: str  # one of FAULTS
     url: str = ""
     times: int | None = None
     share: int | float = 1.0
-    status: int = 503  # of the fault "status"
-    retry_after: int | str = ""  # the header that goes with it: seconds, or a date
-    to: str = ""  # where the fault "redirect" leads; without it, to where it came from
-    seconds: int | float = 5.0  # that the fault "drip" takes
+    status: int = 503  # for the fault "status"
+    retry_after: int | str = ""  # for the fault "status", the header Retry-After: seconds, or a date
+    to: str = ""  # for the fault "redirect", the target; by default the requested URL itself
+    seconds: int | float = 5.0  # for the fault "drip", the duration of the transfer
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, bool) or not isinstance(value, field.type):  # type: ignore[arg-type]
-                raise ValueError(f"{field.name} cannot be {value!r}")  # noqa: TRY004 (it may come from a file)
+                raise ValueError(f"{field.name} cannot be {value!r}")  # noqa: TRY004 (the value may come from a file)
         if self.fault not in FAULTS:
-            raise ValueError(f"there is no fault {self.fault!r}, only {', '.join(FAULTS)}")
+            raise ValueError(f"unknown fault {self.fault!r}; the faults are {', '.join(FAULTS)}")
         if not 0 <= self.share <= 1 or (self.times or 0) < 0 or self.seconds < 0 or not 200 <= self.status <= 599:
-            raise ValueError("share is 0 to 1, times and seconds are 0 or more, status is 200 to 599")
+            raise ValueError("share must be 0 to 1, times and seconds 0 or more, status 200 to 599")
         try:
             re.compile(self.url)
         except re.error as error:
-            raise ValueError(f"url is no regular expression: {error}") from error
+            raise ValueError(f"url is not a regular expression: {error}") from error
 
 
 class Faults:
-    """An archive's rules, and how often each address has met them."""
+    """Applies rules to requests, and counts the requests for each URL."""
 
     def __init__(self, rules: Iterable[Rule], seed: int = 0) -> None:
         self._rules, self._seed = list(rules), seed
-        self._asked: Counter[str] = Counter()
-        self._spoilt: Counter[tuple[int, str]] = Counter()
+        self._requests: Counter[str] = Counter()
+        self._applied: Counter[tuple[int, str]] = Counter()
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a file. Raises ValueError, in one line with the file and the cause, where it is no such file."""
+        """Read rules from a JSON file.
+
+        Raises: ValueError, with the file and the cause in one line, if the file is missing or invalid.
+        """
         try:
             return cls(**_read(json.loads(path.read_bytes())))
         except OSError as error:
@@ -136,11 +139,11 @@ class Faults:
 
     @property
     def count(self) -> int:
-        """How many requests have been spoilt."""
-        return self._spoilt.total()
+        """The number of requests that got a fault."""
+        return self._applied.total()
 
     async def answer(self, request: web.Request, good: Handler) -> web.StreamResponse:
-        """What the archive answers, spoilt where a rule meets the request."""
+        """Return the response of the archive, with a fault if a rule applies to the request."""
         rule = self._chosen(str(request.url))
         if rule is None:
             return await good(request)
@@ -152,15 +155,15 @@ class Faults:
                 return web.Response(status=302, headers={"Location": rule.to or str(request.url)})
             case "hang":
                 await asyncio.Event().wait()
-        return await _spoilt(request, await good(request), rule)
+        return await _change(request, await good(request), rule)
 
     def _chosen(self, url: str) -> Rule | None:
-        self._asked[url] += 1
+        self._requests[url] += 1
         for number, rule in enumerate(self._rules):
-            if not re.search(rule.url, url) or self._spoilt[number, url] == rule.times:
+            if not re.search(rule.url, url) or self._applied[number, url] == rule.times:
                 continue
-            if random.Random(f"{self._seed} {number} {self._asked[url]} {url}").random() < rule.share:
-                self._spoilt[number, url] += 1
+            if random.Random(f"{self._seed} {number} {self._requests[url]} {url}").random() < rule.share:
+                self._applied[number, url] += 1
                 return rule
         return None
 
@@ -171,7 +174,7 @@ def _read(content: Any) -> dict[str, Any]:
             return {"rules": [_rule(*rule) for rule in enumerate(rules, 1)], "seed": seed}
         case {"rules": [*_]} if len(content) == 1:
             return _read({**content, "seed": 0})
-    raise ValueError('it must be an object with a list of "rules", and perhaps a "seed"')
+    raise ValueError('the file must contain an object with a list "rules" and optionally an integer "seed"')
 
 
 def _rule(number: int, values: Any) -> Rule:
@@ -181,12 +184,12 @@ def _rule(number: int, values: Any) -> Rule:
         raise ValueError(f"rule {number}: {str(error).removeprefix('Rule.__init__() ')}") from error
 
 
-async def _spoilt(request: web.Request, good: web.StreamResponse, rule: Rule) -> web.StreamResponse:
+async def _change(request: web.Request, good: web.StreamResponse, rule: Rule) -> web.StreamResponse:
     if not isinstance(good, web.Response) or not isinstance(good.body, bytes) or good.status != 200:
-        return good  # there is nothing in it to spoil
+        return good  # no body that could be changed
     kind, body = good.content_type, good.body
     if rule.fault in _LENGTHS:
-        return await _lying(request, kind, body, rule)
+        return await _send_badly(request, kind, body, rule)
     if rule.fault in _PAGES:
         body = _PAGES[rule.fault](body.decode(errors="replace")).encode()
     else:
@@ -195,8 +198,8 @@ async def _spoilt(request: web.Request, good: web.StreamResponse, rule: Rule) ->
     return web.Response(body=body, content_type=kind, charset=charset)
 
 
-async def _lying(request: web.Request, kind: str, body: bytes, rule: Rule) -> web.StreamResponse:
-    """Send a good body in a way that does not agree with its length, or with anybody's patience."""
+async def _send_badly(request: web.Request, kind: str, body: bytes, rule: Rule) -> web.StreamResponse:
+    """Send a correct body with a wrong Content-Length, incompletely, or slowly."""
     length, sent, ends = _LENGTHS[rule.fault](len(body))
     response = web.StreamResponse(headers={"Content-Type": kind})
     response.content_length = length
@@ -208,7 +211,7 @@ async def _lying(request: web.Request, kind: str, body: bytes, rule: Rule) -> we
         if rule.fault == "drip":
             await asyncio.sleep(rule.seconds / pieces)
     if request.transport is not None:
-        request.transport.write(body[length:])  # beyond the length that was said; aiohttp itself holds it back
+        request.transport.write(body[length:])  # the bytes after Content-Length, which aiohttp does not send
         if ends:
             request.transport.close()
     return response

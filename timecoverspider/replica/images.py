@@ -1,4 +1,4 @@
-"""The replica's pictures: drawn from the date alone, never TIME's own."""
+"""Draw the replica's images from the date alone. They are not TIME's covers."""
 
 from datetime import date
 from functools import cache
@@ -14,7 +14,7 @@ _FIRST_RED_BORDER = date(1927, 1, 3)
 _RED: Colour = (198, 24, 29)
 _INK: Colour = (24, 22, 20)
 _PAPER: Colour = (236, 231, 220)
-# A decade's ground, coat and light: what the average of its covers shows.
+# The colours of each decade: background, coat and light. They are visible in the average of its covers.
 _PALETTES: dict[int, tuple[Colour, Colour, Colour]] = {
     1920: ((150, 148, 144), (62, 60, 58), (226, 223, 216)),
     1930: ((140, 118, 84), (66, 48, 36), (228, 206, 166)),
@@ -35,19 +35,19 @@ def _varied(colour: Colour, chance: Random, by: int) -> Colour:
 
 
 def _ground(size: tuple[int, int], palette: tuple[Colour, Colour, Colour], chance: Random) -> Image.Image:
-    """A wall in the decade's ground and light, shaded from top to bottom."""
+    """Return a background in the decade's colours, shaded from top to bottom."""
     ground, _, light = palette
     shades = Image.new("RGB", (1, 4))
     for row in range(4):
         shades.putpixel((0, row), _varied(light if chance.random() < 0.3 else ground, chance, 34))
     column = shades.resize((1, size[1]), Image.Resampling.BILINEAR)
-    return column.resize(size, Image.Resampling.NEAREST)  # a tenth of the time of blending all pixels
+    return column.resize(size, Image.Resampling.NEAREST)  # a tenth of the time of interpolating all pixels
 
 
-def _sitter(
+def _portrait(
     pen: ImageDraw.ImageDraw, size: tuple[int, int], palette: tuple[Colour, Colour, Colour], chance: Random
 ) -> None:
-    """A head and shoulders before a few panels, no two alike."""
+    """Draw a head and shoulders in front of up to three panels, different for each date."""
     width, height = size
     ground, coat, light = palette
     for _ in range(chance.randint(0, 3)):
@@ -65,7 +65,7 @@ def _sitter(
 
 @cache
 def _lettering(text: str, size: int) -> Image.Image:
-    """The shape of a text, *size* pixels high, as a mask; kept, for the same few stand on every picture."""
+    """Return a text, *size* pixels high, as a mask; cached, because all images have the same few texts."""
     font = ImageFont.load_default(size)
     mask = Image.new("L", (ceil(font.getlength(text)), size * 5 // 4))
     ImageDraw.Draw(mask).text((0, 0), text, 255, font)
@@ -73,7 +73,7 @@ def _lettering(text: str, size: int) -> Image.Image:
 
 
 def _frame(pen: ImageDraw.ImageDraw, size: tuple[int, int], day: date) -> None:
-    """The border of its time, the masthead and the line that says what this is."""
+    """Draw the border, the masthead and the line of text with the date."""
     width, height = size
     edge = width // 25
     colour = _RED if day >= _FIRST_RED_BORDER else _INK
@@ -90,20 +90,20 @@ def _frame(pen: ImageDraw.ImageDraw, size: tuple[int, int], day: date) -> None:
 
 
 def draw_cover(day: date, width: int) -> bytes:
-    """The picture of an issue as a JPEG file, *width* x about 1.317 *width* pixels: 400x527 or 600x790.
+    """Return the image of an issue as a JPEG file of 400x527 or 600x790 pixels.
 
-    The same date and width give the same bytes with the same version of Pillow. Before 1927 all is
-    grey; from January 1927 on the border is red, and each decade has colours of its own.
+    The same date and width give the same bytes with the same version of Pillow. Until 1926 images are
+    grey. From 1927 on the border is red, and each decade has its own colours.
     """
     size = (width, width * 527 // 400)
     chance = Random(day.toordinal())
     palette = _PALETTES.get(day.year // 10 * 10, _PALETTES[1920])
-    picture = _ground(size, palette, chance)
-    pen = ImageDraw.Draw(picture)
-    _sitter(pen, size, palette, chance)
+    image = _ground(size, palette, chance)
+    pen = ImageDraw.Draw(image)
+    _portrait(pen, size, palette, chance)
     _frame(pen, size, day)
     if day < _FIRST_RED_BORDER:
-        picture = picture.convert("L")
+        image = image.convert("L")
     file = BytesIO()
-    picture.save(file, "JPEG", quality=85)
+    image.save(file, "JPEG", quality=85)
     return file.getvalue()

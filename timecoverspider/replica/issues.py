@@ -1,9 +1,9 @@
-"""The days on which the archive has an issue."""
+"""The dates of the archive's issues."""
 
 from datetime import date, timedelta
 from itertools import chain
 
-# Every seven days from the first date to the last, both included.
+# Runs of weekly issues: the first date and the last date.
 _RUNS = (
     (date(1923, 3, 3), date(1923, 5, 19)),
     (date(1923, 5, 28), date(1961, 1, 2)),
@@ -16,7 +16,7 @@ _NO_ISSUE = """
     2007-01-08 2008-01-07 2009-01-05 2010-01-04 2011-01-03 2011-08-01 2012-01-02 2013-01-07
     2013-05-06 2013-07-15 2013-09-02 2014-01-06
 """
-_OFF_THE_BEAT = """
+_EXTRA_ISSUES = """
     1932-05-31 1960-11-16 1964-11-04 1976-07-04 1983-10-05 1989-10-25 1990-11-01 1992-10-15
     1993-11-18 1995-03-01 1996-06-28 1997-05-21 1997-10-01 1999-12-31 2000-01-01 2000-04-26
     2001-09-14 2001-09-15 2002-12-18 2003-02-05 2003-03-30 2003-08-28 2004-04-15 2004-09-14
@@ -37,15 +37,15 @@ def _parsed(days: str) -> set[date]:
 
 
 def issue_dates(count: int | None = None) -> list[date]:
-    """The dates of *count* issues, newest first; without a count, of the archive's 4,763.
+    """Return the dates of *count* issues, newest first; by default the archive's 4,763 dates.
 
-    A smaller archive has the newest ones. A larger one goes on before 1923, week by week; where
-    the weeks do not reach, for there is no date before the year 1, day by day.
+    A smaller archive has only the newest issues. A larger archive has more issues before 1923: one a week, or one a day
+    if there are not enough weeks after the year 1.
 
-    Raises ValueError where there are not that many days.
+    Raises: ValueError if there are not enough days after the year 1.
     """
     weekly = chain.from_iterable(_every(_WEEK, first, (last - first) // _WEEK + 1) for first, last in _RUNS)
-    dates = sorted((set(weekly) - _parsed(_NO_ISSUE)) | _parsed(_OFF_THE_BEAT), reverse=True)
+    dates = sorted((set(weekly) - _parsed(_NO_ISSUE)) | _parsed(_EXTRA_ISSUES), reverse=True)
     if count is None:
         return dates
     if count <= len(dates):

@@ -1,4 +1,4 @@
-"""The archive's pages as HTML, each a pure function of dates."""
+"""Generate the archive's pages as HTML from dates alone."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -7,21 +7,21 @@ from html import escape
 from timecoverspider.replica.titles import issue_title
 
 HOSTS = SEARCH, CONTENT, IMAGES = "search.time.com", "content.time.com", "img.timeinc.net"
-PAGE_SIZE = 15  # covers a listing page
+PAGE_SIZE = 15  # covers per listing page
 ROBOTS_TXT = "User-agent: *\nDisallow: /time/subscriber/\nDisallow: /search/advanced.html\n"
 
 US_EDITION = "46 30"
-# The values of N=, of which the replica holds only the first one's issues.
+# The values of the URL parameter N. The replica has issues only of the first edition.
 _EDITIONS = {
     US_EDITION: "TIME U.S.",
     "46 31": "TIME Europe",
     "46 32": "TIME Asia",
     "46 33": "TIME South Pacific",
 }
-# June and July stand in full, as the archive had them.
+# The archive did not abbreviate June and July.
 _MONTHS = "Jan. Feb. Mar. Apr. May June July Aug. Sep. Oct. Nov. Dec.".split()
-_FIRST_LARGE_PICTURE = date(2012, 1, 9)
-# What the archive added to the links of its facets.
+_FIRST_LARGE_IMAGE = date(2012, 1, 9)
+# The session parameters in the archive's links to editions.
 _SESSION = "sid=150424A4D8E2&internalid=endeca_dimension"
 
 
@@ -30,23 +30,23 @@ def _digits(day: date) -> str:
 
 
 def cover_url(day: date) -> str:
-    """The address of an issue's cover page."""
+    """Return the URL of an issue's cover page."""
     return f"http://{CONTENT}/time/covers/0,16641,{_digits(day)},00.html"
 
 
 def image_width(day: date) -> int:
-    """The width in pixels, 400 or 600, of the picture that the archive has of an issue."""
-    return 600 if day >= _FIRST_LARGE_PICTURE else 400
+    """Return the width of an issue's image: 400 or 600 pixels."""
+    return 600 if day >= _FIRST_LARGE_IMAGE else 400
 
 
 def image_url(day: date) -> str:
-    """The address of an issue's picture."""
+    """Return the URL of an issue's image."""
     year, month_day = _digits(day)[:4], _digits(day)[2:]
     return f"http://{IMAGES}/time/magazine/archive/covers/{year}/1101{month_day}_{image_width(day)}.jpg"
 
 
 def listing_url(edition: str = US_EDITION, offset: int = 0, between: tuple[date, date] | None = None) -> str:
-    """The address of a listing page: the covers of an edition from an offset on, newest first."""
+    """Return the URL of a listing page with covers of an edition, newest first, starting at *offset*."""
     dates = f"&Nf=p_date_range|BTWN+{'+'.join(map(_digits, between))}" if between else ""
     start = f"&No={offset}" if offset else ""
     return f"http://{SEARCH}/results.html?N={edition.replace(' ', '+')}&Ns=p_date_range|1{dates}&Nty=1{start}"
@@ -65,7 +65,7 @@ def _page(title: str, body: Iterable[str]) -> str:
 
 
 def index_page(issues: int) -> str:
-    """The archive's entry: a facet for each of the four editions, the U.S. one with its number of issues."""
+    """Return the start page: a link to each of the four editions, with its number of issues."""
     counts = {US_EDITION: issues}
     facets = (
         f"<li>{_link(f'{listing_url(edition)}&{_SESSION}', f'{name} ({counts.get(edition, 0)})')}</li>"
@@ -96,10 +96,10 @@ def _cover_entry(day: date) -> str:
 def listing_page(
     days: Sequence[date], edition: str = US_EDITION, offset: int = 0, between: tuple[date, date] | None = None
 ) -> str:
-    """A page of 15 covers.
+    """Return a listing page of up to 15 covers.
 
-    *days* are all issues that were asked for, newest first, and *offset* is the number of them
-    before this page. Neither the first nor the last page has a link beyond its end.
+    *days* are the dates of all requested issues, newest first; *offset* is the number of covers on earlier pages. The
+    first page has no Previous link, and the last page has no Next link.
     """
     shown = days[offset : offset + PAGE_SIZE]
     steps = [("Previous", offset - PAGE_SIZE), ("Next", offset + PAGE_SIZE)]
@@ -120,7 +120,7 @@ def listing_page(
 
 
 def cover_page(day: date) -> str:
-    """The page of one issue, with its title, date and picture."""
+    """Return the cover page of an issue, with its title, date and image."""
     title = issue_title(day)
     year = _link(listing_url(between=(date(day.year, 1, 1), date(day.year, 12, 31))), f"{day.year:04}")
     return _page(

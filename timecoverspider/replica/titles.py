@@ -1,12 +1,12 @@
-"""Titles for the replica's issues, with the quirks that the archive's own had.
+"""Generate titles for the replica's issues, with the irregularities of the archive's titles.
 
-All but the famous few are made up: nobody should take them for a record of what TIME printed.
+Only the titles in ``_REAL`` are TIME's. All others are invented.
 """
 
 from datetime import date
 from hashlib import sha256
 
-# Every title ends in a space.
+# As in the archive, each title ends with a space.
 _REAL = {
     date(1923, 3, 3): "Joseph G. Cannon ",
     date(1923, 6, 4): "John L. Lewis ",
@@ -33,7 +33,7 @@ _MANNER = "The New World of {} |{}: What Next? |The Battle over {} |America's {}
 
 
 def _number(day: date, what: str, below: int) -> int:
-    """A number that depends on nothing but the day and the word for what it chooses."""
+    """Return a number from 0 to *below* - 1 that depends only on *day* and *what*."""
     return int.from_bytes(sha256(f"{what} {day}".encode()).digest()[:8]) % below
 
 
@@ -50,7 +50,7 @@ def _subject(day: date) -> str:
 
 
 def _oddity(day: date) -> str | None:
-    """One of the rare shapes: about one title in 450 each, an ampersand in one of 35."""
+    """Return an irregular title or None: each form for one title in 450, the ampersand for one in 38."""
     last = _pick(day, "last", _LAST)
     shapes = [
         f"{_person(day)}\r\n ",
@@ -65,7 +65,7 @@ def _oddity(day: date) -> str | None:
 
 
 def issue_title(day: date) -> str:
-    """The title of the issue of that day, as the archive's page has it once entities are decoded.
+    """Return the title of an issue, as on the cover page after decoding HTML entities.
 
     >>> issue_title(date(2014, 3, 10))
     'Code Red '

@@ -1,4 +1,4 @@
-"""Notice what cannot be requested or read, request it again, and write down what has failed."""
+"""Retry invalid pages, and record every failed page."""
 
 import os
 from collections.abc import Callable
@@ -18,23 +18,23 @@ from timecoverspider.extensions.crawl_state import CrawlState
 from timecoverspider.text import brief
 from timecoverspider.utils.request import page_url
 
-INVALID, RETRIED = "invalid", "retried"  # flags of a response that could not be read; the latter will come again
-ROLE = "page_role"  # meta of a request: what its page is
-START, LISTING = "start", "listing"  # without such a page those behind it cannot be reached
+INVALID, RETRIED = "invalid", "retried"  # flags of a response: failed for good; will be retried
+ROLE = "page_role"  # meta key: the kind of page
+START, LISTING = "start", "listing"  # if such a page fails, the pages that it links to cannot be reached
 
-_FEW = 10  # pages that could not be read, up to which nothing is concluded
+_MIN_INVALID = 10  # fewer invalid pages do not show that the layout has changed
 
 
 class InvalidPageError(ValueError):
-    """A page does not show what it should. Raised by IncrementalCrawlMiddleware; spiders raise ValueError."""
+    """A page is invalid. Raised by IncrementalCrawlMiddleware; spiders raise ValueError."""
 
 
 class FailedPagesMiddleware:
-    """Turn every failure of a page into one line, a stat and an exit status.
+    """Records every failed page: one log line, a stat and an exit status.
 
-    A page that cannot be read is requested again, at most RETRY_TIMES, and then kept in the folder of invalid pages.
-    A spider's own errback is called first. If more than UNREADABLE_LIMIT of the pages that should show a record cannot
-    be read, their layout has changed, and the crawl ends.
+    An invalid page is retried at most RETRY_TIMES, and then stored in the folder of invalid pages. The spider's own
+    errback is called first. If the share of invalid item pages exceeds UNREADABLE_LIMIT, the layout of the site has
+    probably changed, and the crawl ends.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -42,8 +42,8 @@ class FailedPagesMiddleware:
         self._state = CrawlState.of(crawler)
         self._limit = crawler.settings.getfloat("UNREADABLE_LIMIT")
         self._invalid_pages = InvalidPages(self._state.dataset.layout.invalid_pages)
-        self._misread = 0  # pages that could not be read, though requested as often as RETRY_TIMES allows
-        self._lost = ""  # the first page that failed, and why
+        self._invalid = 0  # item pages that are invalid after all retries
+        self._first_failure = ""  # URL and reason of the first failed page
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -53,12 +53,12 @@ class FailedPagesMiddleware:
         return middleware
 
     def request_scheduled(self, request: Request) -> None:
-        """Have failures of the download reported here, whoever yielded the request."""
+        """Wrap the errback of every request, so that _failed is called if the download fails."""
         if not isinstance(request.errback, partial) or request.errback.func != self._failed:
             request.errback = partial(self._failed, request.errback)
 
     def _failed(self, errback: Callable[[Failure], Any] | None, failure: Failure) -> Any:
-        """Call the spider's errback, then note the failure."""
+        """Call the spider's errback, then record the failure."""
         try:
             return errback(failure) if errback else None
         finally:
@@ -70,18 +70,18 @@ class FailedPagesMiddleware:
                 self._record(request, brief(failure.value))
 
     def process_spider_exception(self, response: Response, exception: Exception) -> list[Request] | None:
-        if not isinstance(exception, (ValueError, NotSupported)):  # what is no text cannot be searched
+        if not isinstance(exception, (ValueError, NotSupported)):  # NotSupported: the body is not text
             self._reject(response, brief(exception))
-            return None  # a bug: Scrapy logs the traceback
-        again = response.request and retry_later(response.request, self._crawler, "refused page")
-        if again is None or self._state.stopping.is_set():
+            return None  # a bug in the spider: Scrapy logs the traceback
+        retry = response.request and retry_later(response.request, self._crawler, "invalid page")
+        if retry is None or self._state.stopping.is_set():
             self._reject(response, brief(exception))
             return []
         response.flags.append(RETRIED)
-        return [again]
+        return [retry]
 
     def _reject(self, response: Response, reason: str) -> None:
-        """Keep a page that cannot be read, and note the failure."""
+        """Store an invalid page in its folder, and record the failure."""
         response.flags.append(INVALID)
         try:
             page = self._invalid_pages.save(response.url, response.body, reason)
@@ -90,35 +90,35 @@ class FailedPagesMiddleware:
             page = None
         hint = f' (scrapy shell "./{os.path.relpath(page)}")' if page else ""
         assert response.request is not None  # noqa: S101 (Scrapy sets it before any middleware sees a response)
-        self._record(response.request, f"{reason}{hint}", misread=True)
+        self._record(response.request, f"{reason}{hint}", invalid=True)
 
-    def _record(self, request: Request, reason: str, *, misread: bool = False) -> None:
+    def _record(self, request: Request, reason: str, *, invalid: bool = False) -> None:
         url = page_url(request, self._crawler.spider)
         if request.meta.get(ROLE) in (START, LISTING):
             self._state.record_site_error(url, reason)
             return
         self._state.record_failure(url, reason)
-        self._lost = self._lost or f"<{url}>: {reason}"
-        self._misread += misread
-        if self._misread >= _FEW and self._has_drifted(self._limit):
+        self._first_failure = self._first_failure or f"<{url}>: {reason}"
+        self._invalid += invalid
+        if self._invalid >= _MIN_INVALID and self._has_layout_changed(self._limit):
             self._state.stop("layout_changed")
 
     def spider_idle(self) -> None:
-        """If no page showed a record, the site could not be read."""
+        """Record a site error if no page had a record."""
         if self._state.pending or self._state.saved or self._state.has_site_error or self._state.repairs:
             return
         if self._state.item_pages_read:
             return
-        if self._lost and (self._state.pages_read or self._state.stored_pages_listed):
-            self._has_drifted(0)
+        if self._first_failure and (self._state.pages_read or self._state.stored_pages_listed):
+            self._has_layout_changed(0)
         elif not self._state.stored_pages_listed:
-            self._state.record_site_error("", self._lost or "no page showed a record")
+            self._state.record_site_error("", self._first_failure or "no page has a record")
 
-    def _has_drifted(self, limit: float) -> bool:
-        """Note that the site cannot be read if more than a share of its item pages made no sense."""
-        read = self._state.item_pages_read + self._misread
-        if self._misread <= limit * read or self._state.has_site_error:
+    def _has_layout_changed(self, limit: float) -> bool:
+        """Record a site error, and return True, if the share of invalid item pages exceeds a limit."""
+        read = self._state.item_pages_read + self._invalid
+        if self._invalid <= limit * read or self._state.has_site_error:
             return False
-        reason = f"{self._misread:,} of {read:,} cover pages made no sense: has their layout changed?"
+        reason = f"{self._invalid:,} of {read:,} cover pages are invalid: has their layout changed?"
         self._state.record_site_error("", reason)
         return True

@@ -1,4 +1,4 @@
-"""Request only what is not stored yet."""
+"""Request only pages that are not stored yet."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -21,8 +21,8 @@ from timecoverspider.spidermiddlewares.failed_pages import (
 )
 from timecoverspider.utils.request import page_url
 
-_OF_THE_PAGE = (ROLE, "redirect_urls", "redirect_times", "redirect_ttl", "redirect_reasons")
-_SHRUNK = 0.9  # share of the known records that the listings must still show
+_PAGE_META = (ROLE, "redirect_urls", "redirect_times", "redirect_ttl", "redirect_reasons")
+_MIN_SHARE = 0.9  # share of the known records that the listings must still contain
 
 
 @dataclass(slots=True)
@@ -31,18 +31,18 @@ class _Output:
 
     records: int = 0
     requests: int = 0
-    new: int = 0  # requests for pages that are not stored, but for pagination
+    new: int = 0  # requests for pages that are not stored, without pagination
     stored: set[str] = field(default_factory=set)  # URLs of pages that are stored
     pagination: list[Request] = field(default_factory=list)
 
 
 class IncrementalCrawlMiddleware:
-    """Skip pages that are already stored, and end the listings early if the rest is known.
+    """Skips pages that are already stored, and ends the listings early if the rest is stored.
 
-    *Pagination* is a request whose callback is the one that is reading the page, or whose ``meta["pagination"]`` says
-    so. If the spider says ``newest_first = True``, pagination waits until its page has been read to the end: if all
-    pages that it lists are stored, and the last crawl was complete, the listings end there. Everything else that the
-    spider yields passes at once.
+    A request is *pagination* if it has the same callback as the page that yields it, or if its ``meta["pagination"]``
+    is true. If the spider has ``newest_first = True``, pagination waits until its page has been read to the end: if all
+    pages that the page lists are stored, and the last crawl was complete, the listings end there. All other output of
+    the spider passes at once.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -50,8 +50,8 @@ class IncrementalCrawlMiddleware:
         self._state = CrawlState.of(crawler)
         self._newest_first = bool(getattr(crawler.spider, "newest_first", False))
         self._depth_limit = crawler.settings.getint("DEPTH_LIMIT")
-        self._last_listing = ""  # the latest page that had requests, but no pagination
-        self._pages_are_closed = False  # whether a page of this site ended in </html>
+        self._last_listing = ""  # URL of the latest page with requests, but without pagination
+        self._pages_are_closed = False  # whether any page of this site ended in </html>
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -61,7 +61,7 @@ class IncrementalCrawlMiddleware:
         return middleware
 
     async def process_start(self, start: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        """Pass what the spider starts with, and fetch damaged images again; a repair does nothing else."""
+        """Pass the start requests, then fetch damaged images again; in repair mode, only fetch damaged images."""
         if not self._state.repairs:
             async for output in start:
                 if isinstance(output, Request):
@@ -79,7 +79,7 @@ class IncrementalCrawlMiddleware:
                 yield output
             elif self._passes(output, response, seen):
                 yield output
-        _let_go_of_selector(response)
+        _free_selector(response)
         self._record(response, seen)
         if not self._newest_first or RETRIED in response.flags:
             return
@@ -90,8 +90,8 @@ class IncrementalCrawlMiddleware:
             yield output
 
     def _passes(self, request: Request, response: Response, seen: _Output) -> bool:
-        """Count a request, and tell whether it is sent at once."""
-        for name in _OF_THE_PAGE:  # a spider may have copied the meta of the page's request
+        """Count a request, and return whether it passes at once."""
+        for name in _PAGE_META:  # a spider may have copied the meta of its page
             request.meta.pop(name, None)
         seen.requests += 1
         if self._is_pagination(request, response):
@@ -109,34 +109,34 @@ class IncrementalCrawlMiddleware:
             and response.meta.get("depth", 0) >= self._depth_limit
             and not request.meta.get("depth_reset")
         ):
-            self._state.cut("DEPTH_LIMIT")  # DepthMiddleware, which comes next, drops it
+            self._state.cut("DEPTH_LIMIT")  # DepthMiddleware will drop the request
         return not (self._newest_first and request.meta.get(ROLE) == LISTING)
 
     def _is_pagination(self, request: Request, response: Response) -> bool:
-        said = request.meta.pop("pagination", None)  # lest it is copied to the requests of the next page
-        if said is not None or response.request is None:
-            return bool(said)
+        value = request.meta.pop("pagination", None)  # removed, so that the requests of the next page do not copy it
+        if value is not None or response.request is None:
+            return bool(value)
         reading, parse = response.request, self._crawler.spider.parse  # type: ignore[union-attr]
-        # All callbacks of a CrawlSpider are one; there the rule tells them apart.
+        # All requests of a CrawlSpider have the same callback, so compare their rules too.
         same_rule = request.meta.get("rule") == reading.meta.get("rule")
         return same_rule and (request.callback or parse) == (reading.callback or parse)
 
     def _record(self, response: Response, seen: _Output) -> None:
-        """Write down what a page yielded.
+        """Record what a page yielded.
 
-        Raises InvalidPageError if a start page yielded nothing, or a listing without pagination ends in mid-page.
+        Raises: InvalidPageError if a start page yielded nothing, or if a listing without pagination is incomplete.
         """
         if {INVALID, RETRIED} & set(response.flags):
             return
         is_start = response.meta.get(ROLE) == START
         if is_start and not seen.requests and not seen.records:
-            raise InvalidPageError("it yields no items and no requests")
+            raise InvalidPageError("the page yields no items and no requests")
         is_closed = b"</html>" in response.body[-1000:].lower()
         if seen.requests and not is_start:
             response.meta[ROLE] = LISTING
         if seen.requests and not seen.pagination and not is_start:
-            if self._newest_first and self._pages_are_closed and not is_closed:  # it may have had pagination
-                raise InvalidPageError("it is cut short")
+            if self._newest_first and self._pages_are_closed and not is_closed:
+                raise InvalidPageError("the page is cut short")  # the missing part may contain pagination
             self._last_listing = response.url
         self._pages_are_closed |= is_closed
         assert response.request is not None  # noqa: S101 (Scrapy sets it before any middleware sees a response)
@@ -144,22 +144,22 @@ class IncrementalCrawlMiddleware:
         self._state.record_page(page, stored=len(seen.stored), is_start=is_start)
 
     def request_dropped(self, request: Request) -> None:
-        """Note that the listings lead in a circle: their end has not been seen."""
+        """Record that a listing links back to an earlier listing: the last listing was not reached."""
         if self._newest_first and request.meta.get(ROLE) == LISTING:
             self._state.record_circle()
 
     def spider_idle(self) -> None:
-        """See whether the listings showed what is known, or end where a layout changed."""
-        if self._state.pending:  # a request waits before it is sent again
+        """Record a site error if the listings contain too few of the known records."""
+        if self._state.pending:  # a retry is waiting
             return
         known, listed = self._state.known, self._state.stored_pages_listed
         is_judged = self._newest_first and self._last_listing and not self._state.is_cut and not self._state.refresh
-        if is_judged and listed < known * _SHRUNK:
-            reason = f"the listings end here, after {listed:,} of {known:,} covers known before"
+        if is_judged and listed < known * _MIN_SHARE:
+            reason = f"the listings end after {listed:,} of {known:,} known covers"
             self._state.record_site_error(self._last_listing, reason)
 
 
-def _let_go_of_selector(response: Response) -> None:
-    """End the circle of references between a page and its parsed tree, which fills the memory until Python finds it."""
+def _free_selector(response: Response) -> None:
+    """Break the reference cycle between a page and its parsed tree, to free the memory at once."""
     if (selector := getattr(response, "_cached_selector", None)) is not None:
         selector.response = None

@@ -1,11 +1,10 @@
-"""The walk through the archive: index, listings, cover pages."""
+"""The spider: start page, listings, cover pages."""
 
 from collections.abc import Iterator
 
 import scrapy
 
-from timecoverspider.dates import parse_date
-from timecoverspider.items import MagazineCover
+from timecoverspider import dates, items
 
 
 class CoverSpider(scrapy.Spider):
@@ -15,12 +14,12 @@ class CoverSpider(scrapy.Spider):
     allowed_domains = ["search.time.com", "content.time.com", "img.timeinc.net"]
     start_urls = ["http://search.time.com/results.html?N=46&Ns=p_date_range|1"]
     newest_first = True
-    record_key = ["pubDate", "file_urls"]  # the same date and image are the same cover
+    record_key = ["pubDate", "file_urls"]  # same date and same image: same cover
     order_field = "pubDate"
-    ignored_parameters = ["sid", "internalid"]  # a session in some of the archive's links
+    ignored_parameters = ["sid", "internalid"]  # session ids in some links of the archive
 
     def parse(self, response: scrapy.http.Response) -> Iterator[scrapy.Request]:
-        """Follow the U.S. edition's facet on the index page.
+        """Follow the link to the U.S. edition on the start page.
 
         @url http://search.time.com/results.html?N=46&Ns=p_date_range|1
         @returns requests 1 1
@@ -29,7 +28,7 @@ class CoverSpider(scrapy.Spider):
         yield from response.follow_all(facets.getall(), self.parse_page)
 
     def parse_page(self, response: scrapy.http.Response) -> Iterator[scrapy.Request]:
-        """Follow the next listing page and every cover on this one. Raises ValueError if there is no cover.
+        """Follow the next listing page and every cover on this one. Raises: ValueError if there is no cover.
 
         @url http://search.time.com/results.html?N=46+30&Ns=p_date_range|1&Nty=1
         @returns requests 16 16
@@ -37,25 +36,24 @@ class CoverSpider(scrapy.Spider):
         following = response.css("div.pages a").xpath("self::a[contains(., 'Next')]/@href")
         yield from response.follow_all(following.getall(), self.parse_page, priority=1)
         if not (covers := response.xpath("//a[contains(., 'Large Cover')]/@href").getall()):
-            raise ValueError("it lists no covers")
+            raise ValueError("the page lists no covers")
         for link in covers:
             try:
                 yield response.follow(link, self.parse_covers)
-            except ValueError:  # no URL: the request is refused, which tells that a cover is missing
+            except ValueError:  # invalid URL: this request will fail, and the failure is logged
                 yield scrapy.Request(f"about:invalid?{link}", self.parse_covers)
 
-    def parse_covers(self, response: scrapy.http.Response) -> Iterator[MagazineCover]:
-        """Read a cover page. Raises ValueError if it shows no title, date or image.
+    def parse_covers(self, response: scrapy.http.Response) -> Iterator[items.MagazineCover]:
+        """Read a cover page. Raises: ValueError if the page has no title, date or image.
 
         @url http://content.time.com/time/covers/0,16641,20140310,00.html
         @returns items 1 1
         @scrapes title pubDate file_urls
         """
         heading = response.css(".content-main-aside h1")
-        title = heading.xpath("normalize-space(text())").get()
-        day, year = heading.css("time::text").get(""), heading.css("time a::text").get("")
-        url = response.css(".art-cover-photo figure a img::attr(src)").get()
-        if not title or not url:
-            raise ValueError("no picture" if title else "no title")
-        date = parse_date(f"{day.strip()} {year.strip()}").isoformat()
-        yield MagazineCover(title=title, pubDate=date, file_urls=[response.urljoin(url.strip())])
+        if not (title := heading.xpath("normalize-space(text())").get()):
+            raise ValueError("the page has no title")
+        if not (url := response.css(".art-cover-photo figure a img::attr(src)").get()):
+            raise ValueError("the page has no image")
+        date = dates.parse_date(" ".join(heading.css(text).get("").strip() for text in ("time::text", "time a::text")))
+        yield items.MagazineCover(title=title, pubDate=date.isoformat(), file_urls=[response.urljoin(url.strip())])

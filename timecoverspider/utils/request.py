@@ -1,4 +1,4 @@
-"""Which requests are the same, and by which URL the catalog knows the page that one asks for."""
+"""Identify the page of a request: its URL in the catalog, and its fingerprint."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,9 +12,10 @@ from timecoverspider.urls import without_parameters
 
 
 def page_url(request: Request, spider: Spider | None) -> str:
-    """The URL under which a page was found, whatever it redirected to, without what its spider ignores.
+    """Return the URL of a request before redirects, without the spider's ``ignored_parameters``.
 
-    If the request has a body, its digest stands behind ``#``: the same URL answers another body with another page.
+    If the request has a body or another method than GET and HEAD, ``#``, the method and the SHA-1 of the body are
+    appended, because the response depends on them.
     """
     first, *_ = request.meta.get("redirect_urls", [request.url])
     url = without_parameters(first, _ignored(spider))
@@ -29,9 +30,9 @@ def _ignored(spider: Spider | None) -> Sequence[str]:
 
 
 class PageFingerprinter(RequestFingerprinter):
-    """Takes URLs for the same page that differ only in the spider's ``ignored_parameters``.
+    """Gives URLs that differ only in the spider's ``ignored_parameters`` the same fingerprint.
 
-    Otherwise links that carry a session would lead in a circle.
+    Otherwise links with a new session ID each time would lead to the same pages without end.
     """
 
     def __init__(self, crawler: Crawler) -> None:
