@@ -1,10 +1,12 @@
 """Write a feed to a draft, and replace the feed's file with the draft in one step."""
 
+import errno
 import glob
 import hashlib
 import io
 import json
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -79,22 +81,31 @@ class FeedFile:
     """
 
     def __init__(self, path: Path, dataset: Dataset) -> None:
-        self._path = path.resolve()  # the target of a symbolic link
+        # A device or a pipe, such as /dev/stdout: written to, never replaced.
+        self._is_special = path.exists() and not path.is_file() and not path.is_dir()
+        try:
+            self.path = path if self._is_special else path.resolve()  # the target of a symbolic link
+        except (OSError, RuntimeError) as error:  # RuntimeError until Python 3.12
+            raise UsageError(f"cannot write {path}: the symbolic link leads to itself") from error
         self._dataset = dataset
-        self._owner = self._path.with_name(f".timecoverspider.{self._path.name}")
+        self._owner = self.path.with_name(f".timecoverspider.{self.path.name}")
 
     def check(self) -> None:
-        """Raise UsageError if the file is the feed of another data set."""
-        if (owner := self._read_owner()) and self._path.is_file():
-            folder = (self._path.parent / owner.folder).resolve()
-            if folder != self._dataset.folder and folder.is_dir() and _sha256(self._path) == owner.sha256:
-                raise UsageError(f"{self._path} is the feed of the data set in {folder}: choose another file with -o")
+        """Raise UsageError if the path is a folder, or the feed of another data set."""
+        if self.path.is_dir():
+            raise UsageError(f"cannot write {self.path}: it is a folder")
+        if (owner := self._read_owner()) and self.path.is_file():
+            folder = (self.path.parent / owner.folder).resolve()
+            if folder != self._dataset.folder and folder.is_dir() and _sha256(self.path) == owner.sha256:
+                raise UsageError(f"{self.path} is the feed of the data set in {folder}: choose another file with -o")
 
     def open(self) -> Draft:
         """Return a new draft, and delete the drafts of interrupted crawls."""
-        for stale in self._path.parent.glob(f".{glob.escape(self._path.name)}.*.tmp"):
+        if self._is_special:
+            return Draft(self._dataset.layout.drafts / f"{self.path.name}.{os.getpid()}")
+        for stale in self.path.parent.glob(f".{glob.escape(self.path.name)}.*.tmp"):
             stale.unlink(missing_ok=True)
-        return Draft(self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp"))
+        return Draft(self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp"))
 
     def publish(self, draft: Draft, records: int, *, complete: bool) -> str:
         """Replace the feed with a draft, and return a warning for the log, or "".
@@ -105,7 +116,9 @@ class FeedFile:
         """
         try:
             draft.finish()
-            return self._replace(Feed(str(self._path), draft.sha256, records, now()), draft.path, complete=complete)
+            if self._is_special:
+                return self._write(draft.path)
+            return self._replace(Feed(str(self.path), draft.sha256, records, now()), draft.path, complete=complete)
         except OSError as error:
             raise FeedError(error.strerror or str(error)) from error
         finally:
@@ -113,7 +126,7 @@ class FeedFile:
                 draft.path.unlink()
 
     def _replace(self, feed: Feed, draft: Path, *, complete: bool) -> str:
-        current = _sha256(self._path) if self._path.exists() else ""
+        current = _sha256(self.path) if self.path.exists() else ""
         ours = {known.sha256: known.records for known in self._dataset.feeds()}
         warning = ""
         if current != feed.sha256:
@@ -122,16 +135,30 @@ class FeedFile:
             self._dataset.catalog.save_feed(feed)  # before the rename, so that after a kill the catalog knows the file
             if current and current not in ours:
                 warning = f"is not a file that this data set wrote; the old file is now {self._set_aside()}"
-            draft.replace(self._path)
-            flush_folder(self._path.parent)
+            draft.replace(self.path)
+            flush_folder(self.path.parent)
         elif current not in ours:
             self._dataset.catalog.save_feed(feed)
         self._dataset.catalog.forget_feeds(feed)
-        self._write_owner(_Owner(os.path.relpath(self._dataset.folder, self._path.parent), feed.sha256))
+        self._write_owner(_Owner(os.path.relpath(self._dataset.folder, self.path.parent), feed.sha256))
         return warning
 
+    def _write(self, draft: Path) -> str:
+        """Copy a draft to a device or a pipe."""
+        try:
+            # Without O_NONBLOCK, to open a pipe that nobody reads never ends.
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                raise FeedError("no process reads from the pipe") from error
+            raise
+        os.set_blocking(descriptor, True)
+        with os.fdopen(descriptor, "wb") as target, draft.open("rb") as source:
+            shutil.copyfileobj(source, target)
+        return ""
+
     def _set_aside(self) -> str:
-        return set_aside(self._path, "kept").name
+        return set_aside(self.path, "kept").name
 
     def _read_owner(self) -> _Owner | None:
         try:

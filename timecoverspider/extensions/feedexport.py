@@ -7,11 +7,13 @@ from typing import IO, Any, Self
 
 from scrapy import Spider, signals
 from scrapy.crawler import Crawler
-from scrapy.extensions.feedexport import FeedExporter, FileFeedStorage
+from scrapy.extensions.feedexport import FeedExporter, FeedSlot, FeedStorageProtocol, FileFeedStorage
+from scrapy.utils.defer import ensure_awaitable
 
 from timecoverspider.dataset.feed_file import Draft, FeedFile
 from timecoverspider.exceptions import CatalogError, FeedError
 from timecoverspider.extensions.crawl_state import CrawlState
+from timecoverspider.text import brief, without_password
 
 logger = logging.getLogger(__name__)
 
@@ -43,10 +45,17 @@ class DatasetExporter(FeedExporter):
                 self._state.abort(str(error))
                 logger.error("Feed export failed: %s", error)
                 return  # the next crawl deletes the draft
-            for slot in self.slots:
-                if isinstance(slot.storage, AtomicFeedStorage):
-                    slot.storage.records = slot.itemcount
         await super().close_spider(spider)
+
+    def _start_new_batch(self, *arguments: Any, **keywords: Any) -> FeedSlot:
+        slot = super()._start_new_batch(*arguments, **keywords)
+        if self._state is not None:
+            slot.uri = without_password(slot.uri)  # from now on only for the log
+            if isinstance(slot.storage, AtomicFeedStorage):
+                slot.storage.slot = slot
+            else:
+                slot.storage = _ReportingStorage(slot.storage, slot.uri, self._state)  # type: ignore[assignment]
+        return slot
 
     def _name_columns(self, state: CrawlState) -> None:
         """Give CSV feeds a column for each field of any record: Scrapy takes the columns from the first item only."""
@@ -58,13 +67,32 @@ class DatasetExporter(FeedExporter):
                 slot.feed_options["fields"] = columns
 
 
+class _ReportingStorage:
+    """A storage of Scrapy, for example FTP, that aborts the crawl if it fails: its feed does not exist then."""
+
+    def __init__(self, storage: FeedStorageProtocol, uri: str, state: CrawlState) -> None:
+        self._storage, self._uri, self._state = storage, uri, state
+
+    def open(self, spider: Spider) -> IO[bytes]:
+        return self._storage.open(spider)
+
+    async def store(self, file: IO[bytes]) -> None:
+        try:
+            await ensure_awaitable(self._storage.store(file))
+        except Exception as error:
+            reason = f"cannot write {self._uri}: {brief(error)}"
+            self._state.abort(reason)
+            logger.error("Feed export failed: %s", reason)
+            raise FeedError(reason) from error
+
+
 class AtomicFeedStorage(FileFeedStorage):
     """A feed in a file that is replaced in one step; ``-o`` and ``-O`` mean the same.
 
     In commands without a data set, it works as in Scrapy.
     """
 
-    records = 0  # number of records to store
+    slot: FeedSlot
 
     def __init__(self, uri: str, *, feed_options: dict[str, Any] | None = None, crawler: Crawler) -> None:
         super().__init__(uri, feed_options=feed_options or {"overwrite": True})
@@ -88,7 +116,7 @@ class AtomicFeedStorage(FileFeedStorage):
         assert isinstance(file, Draft)  # noqa: S101 (from open())
         try:
             feed = FeedFile(Path(self.path), state.dataset)
-            message = feed.publish(file, self.records, complete=state.outcome is None)
+            message = feed.publish(file, self.slot.itemcount, complete=state.outcome is None)
         except (FeedError, CatalogError) as error:
             reason = f"cannot write {self._uri}: {error}" if isinstance(error, FeedError) else str(error)
             state.abort(reason)

@@ -1,19 +1,24 @@
 """Open the data set of a crawl, as configured by the settings and the spider."""
 
+import codecs
 import logging
-from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from scrapy import Spider
 from scrapy.crawler import Crawler
-from w3lib.url import file_uri_to_path
+from scrapy.exceptions import NotConfigured
+from scrapy.extensions.feedexport import FileFeedStorage
+from scrapy.utils.conf import feed_complete_default_values_from_settings
+from scrapy.utils.misc import build_from_crawler, load_object
+from scrapy.utils.python import without_none_values
 
 from timecoverspider.dataset.dataset import Dataset
 from timecoverspider.dataset.feed_file import FeedFile
 from timecoverspider.dataset.rows import Fields
 from timecoverspider.exceptions import UsageError
+from timecoverspider.text import brief, without_password
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +35,7 @@ def open_dataset(crawler: Crawler) -> Dataset:
         if dataset.corrupt_catalog:
             aside = dataset.corrupt_catalog
             logger.warning("The catalog could not be read. It was renamed to %s, and a new catalog was created.", aside)
-        for uri, options in settings.getdict("FEEDS").items():
-            _check_feed(str(uri), options, spider, dataset)
+        _check_feeds(crawler, dataset)
         _names(spider, "ignored_parameters")
         dataset.catalog.describe(spider.name, _fields(spider, settings))
     except BaseException:
@@ -40,20 +44,53 @@ def open_dataset(crawler: Crawler) -> Dataset:
     return dataset
 
 
-def _check_feed(uri: str, options: Mapping[str, Any], spider: Spider, dataset: Dataset) -> None:
-    """Check a feed.
+def _check_feeds(crawler: Crawler, dataset: Dataset) -> None:
+    """Check all feeds before the first request.
 
-    Raises: UsageError if the file is the feed of another data set, or if the feed filters items by class.
+    Raises: UsageError if a feed cannot be written as the settings say, or if two feeds have the same file.
     """
+    files: dict[Path, str] = {}
+    for place, given in crawler.settings.getdict("FEEDS").items():
+        uri = str(place.absolute()) if isinstance(place, Path) else str(place)
+        options = feed_complete_default_values_from_settings(given, crawler.settings, uri)
+        try:
+            storage = _check_feed(crawler, uri, options)
+        except (LookupError, NotConfigured, TypeError, ValueError) as error:
+            raise UsageError(f"cannot write the feed {without_password(uri)}: {brief(error)}") from error
+        if isinstance(storage, FileFeedStorage) and not _has_new_name(uri):
+            file = FeedFile(Path(storage.path), dataset)
+            file.check()
+            if other := files.get(file.path):
+                raise UsageError(f"the feeds {other} and {uri} are the same file")
+            files[file.path] = uri
+
+
+def _check_feed(crawler: Crawler, uri: str, options: dict[str, Any]) -> Any:
+    """Return the storage of a feed. Raise one of several errors, with the reason, if the feed cannot be written."""
     if {"item_classes", "item_filter"} & options.keys():
-        raise UsageError(
-            f"the feed {uri} has item_classes or item_filter, but the catalog does not store the class of an item"
-        )
-    scheme, separator, _ = uri.partition("://")
-    if (separator and scheme != "file") or "%(time)s" in uri or "%(batch_" in uri:  # remote, or a new file each time
-        return
-    with suppress(KeyError, ValueError):  # Scrapy reports wrong placeholders
-        FeedFile(Path(file_uri_to_path(uri % {"name": spider.name})), dataset).check()
+        raise ValueError("item_classes and item_filter are not supported, because the catalog stores no classes")
+    if options["format"] not in without_none_values(crawler.settings.getwithbase("FEED_EXPORTERS")):
+        raise ValueError(f"there is no format {options['format']!r}")
+    codecs.lookup(options["encoding"] or "utf-8")
+    if options["batch_item_count"] and not _has_new_name(uri):
+        raise ValueError("with FEED_EXPORT_BATCH_ITEM_COUNT, its name must contain %(batch_id)d or %(batch_time)s")
+    storages = without_none_values(crawler.settings.getwithbase("FEED_STORAGES"))
+    scheme = urlsplit(uri).scheme
+    if scheme not in storages:
+        raise ValueError(f"there is no storage for {scheme}:")
+    parameters = {name: getattr(crawler.spider, name) for name in dir(crawler.spider)}
+    try:
+        name = uri % (parameters | {"time": "now", "batch_time": "now", "batch_id": 1})
+    except KeyError as error:
+        if not options["uri_params"]:
+            raise ValueError(f"the spider has no attribute {error}") from error
+        name = uri
+    return build_from_crawler(load_object(storages[scheme]), crawler, name, feed_options=options)
+
+
+def _has_new_name(uri: str) -> bool:
+    """Return whether each crawl, or each batch, has a file of its own."""
+    return "%(time)s" in uri or "%(batch_" in uri
 
 
 def _names(spider: Spider, attribute: str) -> tuple[str, ...]:

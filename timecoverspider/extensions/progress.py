@@ -23,6 +23,7 @@ from timecoverspider.exceptions import (
     UsageError,
 )
 from timecoverspider.extensions.crawl_state import CrawlState
+from timecoverspider.text import without_password
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -117,7 +118,7 @@ class Progress:
     def _figures(self, state: CrawlState) -> str:
         stats, is_aborted = self._crawler.stats, isinstance(state.outcome, AbortedError)
         failed = is_aborted or stats.get_value("feedexport/failed_count/AtomicFeedStorage")
-        feeds = "" if failed else " and ".join(self._settings.getdict("FEEDS"))
+        feeds = "" if failed else " and ".join(map(without_password, map(str, self._settings.getdict("FEEDS"))))
         place = f"in {feeds}" if feeds else "stored"
         images = os.path.relpath(state.dataset.layout.images)
         requests = stats.get_value("downloader/request_count", 0)
