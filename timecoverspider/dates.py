@@ -10,7 +10,8 @@ _MONTHS = {
     for number, name in enumerate(_NAMES, start=1)
     for spelling in (name, name[:3], *(["Sept"] if name == "September" else []))
 }
-_DATE = re.compile(r"\s*([A-Za-z]+)\.?\s+(\d{1,2})\s*,?\s+(\d{4})\s*", re.ASCII)
+_DATE = re.compile(r"([A-Za-z]+)\.? (\d{1,2}) ?,? (\d{4})", re.ASCII)
+_URL = re.compile(r",(\d{4})(\d\d)(\d\d),", re.ASCII)
 
 
 def parse_date(text: str) -> date:
@@ -30,11 +31,24 @@ def parse_date(text: str) -> date:
     Traceback (most recent call last):
     ValueError: not a date: 'Juny 31, 1999'
     """
-    match = _DATE.fullmatch(text)
+    match = _DATE.fullmatch(" ".join(text.split()))
     month = match and _MONTHS.get(match[1].lower())
     if not match or not month:
-        raise ValueError(f"not a date: {text!r}")
+        raise ValueError(f"not a date: {text[:50]!r}")
     try:
         return date(int(match[3]), month, int(match[2]))
     except ValueError as error:
         raise ValueError(f"not a date: {text!r} ({error})") from error
+
+
+def date_in_url(url: str) -> date | None:
+    """Return the date in the URL of a cover page, or None if the URL has no date.
+
+    >>> date_in_url("http://content.time.com/time/covers/0,16641,20140310,00.html")
+    datetime.date(2014, 3, 10)
+    """
+    match = _URL.search(url)
+    try:
+        return date(*map(int, match.groups())) if match else None
+    except ValueError:  # no day of the calendar
+        return None

@@ -18,6 +18,7 @@ FILES_STORE = str(Path(__file__).resolve().parent.parent / "output")
 CATALOG_URL = ""  # postgresql://user:password@host/name or sqlite:////path; if empty, catalog.db in FILES_STORE
 ITEM_PIPELINES = {"timecoverspider.pipelines.ImageStorePipeline": 1}
 FEED_EXPORT_ENCODING = "utf-8"  # characters as on the page, without \u escapes
+FEED_EXPORTERS = {"xml": "timecoverspider.exporters.ValidXmlItemExporter"}
 FEED_STORAGES = {
     "": "timecoverspider.extensions.feedexport.AtomicFeedStorage",
     "file": "timecoverspider.extensions.feedexport.AtomicFeedStorage",

@@ -1,5 +1,7 @@
 """Make text from servers safe and short enough for a log line."""
 
+import re
+
 
 def one_line(text: str) -> str:
     r"""Return the text with each nonprintable character escaped, so that it cannot break a line or control a terminal.
@@ -8,6 +10,25 @@ def one_line(text: str) -> str:
     Mar.\n10 \x1b[2J
     """
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+# Control characters, and characters that change the direction of the text around them (Unicode, UAX #9).
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def clean(name: str, text: str, at_most: int = 1000) -> str:
+    r"""Return a text of a page, for example its title, without control characters and bidirectional overrides.
+
+    Raises: ValueError, with the *name* of the text, if it is empty or has more than *at_most* characters.
+
+    >>> clean("title", "Code\x01 Red \u202egpj.exe")
+    'Code Red gpj.exe'
+    """
+    if len(text) > at_most:
+        raise ValueError(f"the {name} has {len(text):,} characters, more than {at_most:,}")
+    if not (cleaned := _CONTROLS.sub("", text)):
+        raise ValueError(f"the page has no {name}")
+    return cleaned
 
 
 def brief(what: BaseException | str | None) -> str:

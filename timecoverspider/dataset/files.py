@@ -1,7 +1,9 @@
 """Write files atomically: completely, or not at all."""
 
 import os
+import stat
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 
@@ -43,3 +45,24 @@ def set_aside(path: Path, why: str) -> Path:
     aside = path.with_name(f"{path.name}.{why}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
     path.rename(aside)
     return aside
+
+
+def unused_path(path: Path) -> Path:
+    """Return the path, or if it exists, the path with the first free number, for example ``name-2.jpg``."""
+    candidates = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
+    return path if not _exists(path) else next(other for other in candidates if not _exists(other))
+
+
+def _exists(path: Path) -> bool:
+    return os.path.lexists(path)  # True also for a broken symbolic link
+
+
+def regular_size(path: Path) -> int:
+    """Return the size of a regular file in bytes.
+
+    Raises: OSError if there is no such file, or if it is a folder, pipe or device: to read a pipe may never end.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(0, "it is not a regular file")
+    return status.st_size

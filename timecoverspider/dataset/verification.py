@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from timecoverspider.dataset.dataset import Dataset
+from timecoverspider.dataset.files import regular_size, unused_path
 from timecoverspider.dataset.images import InvalidImageError, validate_image
 from timecoverspider.dataset.layout import Layout
 from timecoverspider.dataset.lock import Lock
 from timecoverspider.dataset.rows import Image, Record
+from timecoverspider.exceptions import DatasetError
 
 UNKNOWN = "unknown"  # Finding.what of a file without a record
 _AT_A_TIME = 1000  # images that are given to the threads at once
@@ -48,14 +50,20 @@ def verify(dataset: Dataset, feed: Path | None, done: Callable[[], object]) -> I
 def move_unknown(layout: Layout, findings: Iterable[Finding]) -> None:
     """Move all files without a record to the folder ``unknown``.
 
-    Raises: DatasetLockedError if another process writes to the data set.
+    Raises: DatasetLockedError if another process writes to the data set; DatasetError if a file cannot be moved.
     """
-    lock = Lock(layout.lock)
+    try:
+        lock = Lock(layout.lock)
+    except OSError as error:
+        raise DatasetError(f"cannot use the folder {layout.folder}: {error.strerror}") from error
     try:
         for finding in findings:
             if finding.what == UNKNOWN:
                 layout.unknown.mkdir(exist_ok=True)
-                (layout.folder / finding.subject).rename(layout.unknown / Path(finding.subject).name)
+                file = layout.folder / finding.subject
+                file.rename(unused_path(layout.unknown / file.name))
+    except OSError as error:
+        raise DatasetError(f"cannot move files to {layout.unknown}: {error.strerror}") from error
     finally:
         lock.close()
 
@@ -72,25 +80,28 @@ def _check_images(dataset: Dataset, done: Callable[[], object]) -> Iterator[Find
 
 def _check_image(folder: Path, of_record: tuple[Image, str]) -> Finding | None:
     image, page_url = of_record
+    what, reason = _problem(folder / image.path, image)
+    return Finding(what, image.path, reason, page_url) if what else None
 
-    def found(what: str, reason: str) -> Finding:
-        return Finding(what, image.path, reason, page_url)
 
+def _problem(file: Path, image: Image) -> tuple[str, str]:
+    """Return what is wrong with a file and the reason, or empty strings. Never reads more than the image has bytes."""
     try:
-        content = (folder / image.path).read_bytes()
+        size = regular_size(file)
+        content = file.read_bytes() if size == image.bytes else b""
     except FileNotFoundError:
-        return found("missing", "the file does not exist")
+        return "missing", "the file does not exist"
     except OSError as error:
-        return found("undecodable", f"the file cannot be read: {error.strerror}")
+        return "undecodable", f"the file cannot be read: {error.strerror}"
     if len(content) != image.bytes:
-        return found("cut", f"the file has {len(content):,} bytes instead of {image.bytes:,}")
+        return "cut", f"the file has {size:,} bytes instead of {image.bytes:,}"
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != image.checksum:
-        return found("altered", f"the MD5 of the file is not {image.checksum}")
+        return "altered", f"the MD5 of the file is not {image.checksum}"
     try:
         validate_image(content)
     except InvalidImageError as error:
-        return found("undecodable", str(error))
-    return None
+        return "undecodable", str(error)
+    return "", ""
 
 
 def _check_folder(dataset: Dataset) -> Iterator[Finding]:
@@ -105,7 +116,7 @@ def _check_feed(feed: Path, records: Iterator[Record]) -> Iterator[Finding]:
     except OSError as error:
         yield Finding("no feed", str(feed), f"the feed cannot be read: {error.strerror}")
         return
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         yield Finding("no feed", str(feed), f"the feed is not a list of records: {error}")
         return
     for record in records:

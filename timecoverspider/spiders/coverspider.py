@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import scrapy
 
-from timecoverspider import dates, items
+from timecoverspider import dates, items, text
 
 
 class CoverSpider(scrapy.Spider):
@@ -19,13 +19,13 @@ class CoverSpider(scrapy.Spider):
     ignored_parameters = ["sid", "internalid"]  # session ids in some links of the archive
 
     def parse(self, response: scrapy.http.Response) -> Iterator[scrapy.Request]:
-        """Follow the link to the U.S. edition on the start page.
+        """Follow the link to the U.S. edition. Beside the link, the site states its number of covers: TIME U.S. (4763).
 
         @url http://search.time.com/results.html?N=46&Ns=p_date_range|1
         @returns requests 1 1
         """
-        facets = response.css("div.refineCol ul li a").xpath("self::a[contains(., 'TIME U.S.')]/@href")
-        yield from response.follow_all(facets.getall(), self.parse_page)
+        for link in response.css("div.refineCol ul li a").xpath("self::a[@href][contains(., 'TIME U.S.')]"):
+            yield response.follow(link.attrib["href"], self.parse_page, meta={"stated": link.xpath("string(..)").get()})
 
     def parse_page(self, response: scrapy.http.Response) -> Iterator[scrapy.Request]:
         """Follow the next listing page and every cover on this one. Raises: ValueError if there is no cover.
@@ -39,21 +39,21 @@ class CoverSpider(scrapy.Spider):
             raise ValueError("the page lists no covers")
         for link in covers:
             try:
-                yield response.follow(link, self.parse_covers)
+                yield response.follow(link, self.parse_covers, cb_kwargs={"day": dates.date_in_url(link)})
             except ValueError:  # invalid URL: this request will fail, and the failure is logged
                 yield scrapy.Request(f"about:invalid?{link}", self.parse_covers)
 
-    def parse_covers(self, response: scrapy.http.Response) -> Iterator[items.MagazineCover]:
-        """Read a cover page. Raises: ValueError if the page has no title, date or image.
+    def parse_covers(self, response: scrapy.http.Response, day: object = None) -> Iterator[items.MagazineCover]:
+        """Read the cover of a day. Raises: ValueError if the page has no title, date or image, or another date.
 
         @url http://content.time.com/time/covers/0,16641,20140310,00.html
         @returns items 1 1
         @scrapes title pubDate file_urls
         """
         heading = response.css(".content-main-aside h1")
-        if not (title := heading.xpath("normalize-space(text())").get()):
-            raise ValueError("the page has no title")
-        if not (url := response.css(".art-cover-photo figure a img::attr(src)").get()):
-            raise ValueError("the page has no image")
-        date = dates.parse_date(" ".join(heading.css(text).get("").strip() for text in ("time::text", "time a::text")))
-        yield items.MagazineCover(title=title, pubDate=date.isoformat(), file_urls=[response.urljoin(url.strip())])
+        title = text.clean("title", heading.xpath("normalize-space(text())").get(""))
+        url = text.clean("image", response.css(".art-cover-photo figure a img::attr(src)").get(""))
+        shown = dates.parse_date(" ".join(heading.css(css).get("").strip() for css in ("time::text", "time a::text")))
+        if day not in (None, shown):
+            raise ValueError(f"the page shows the cover of {shown}, not of {day}")
+        yield items.MagazineCover(title=title, pubDate=shown.isoformat(), file_urls=[response.urljoin(url.strip())])
