@@ -261,7 +261,7 @@ class Catalog:
             )
         return int(number)
 
-    def end_crawl(self, number: int, **columns: str | int | bool) -> None:
+    def end_crawl(self, number: int, **columns: str | int | bool | None) -> None:
         """Store the end time and the given columns of a crawl."""
         names = ", ".join(f"{name} = ?" for name in columns)
         with self._database.transaction(write=True) as transaction:

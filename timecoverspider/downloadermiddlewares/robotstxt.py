@@ -16,6 +16,10 @@ from timecoverspider.text import brief
 
 logger = logging.getLogger(__name__)
 
+# RFC 9309 lets a crawler read everything if robots.txt is "unavailable" (400 to 499). These say that it must not.
+_FORBIDDING = (401, 403, 429)
+_MAX_SIZE = 500 * 1024  # bytes that are parsed, as RFC 9309, 2.5, asks; 16 MB took 21 s and 1.7 GB
+
 
 class StrictRobotsTxtMiddleware(RobotsTxtMiddleware):
     """Checks every request, also the first ones, against robots.txt.
@@ -47,9 +51,10 @@ class StrictRobotsTxtMiddleware(RobotsTxtMiddleware):
             response = await self.crawler.engine.download_async(request)
         except Exception as error:
             raise _unknown(url, brief(error)) from error
-        if response.status >= 500:
+        if response.status >= 500 or response.status in _FORBIDDING:
             raise _unknown(url, f"HTTP {response.status}")
-        rules: RobotParser = build_from_crawler(self._parserimpl, self.crawler, response.body)
+        body = response.body[:_MAX_SIZE] if response.status < 400 else b""
+        rules: RobotParser = build_from_crawler(self._parserimpl, self.crawler, body)
         return rules
 
 

@@ -63,7 +63,8 @@ class CrawlState:
         self._finished = self._stopped_early = self._has_loop = False
         self.pages_read = 0  # without start pages
         self.item_pages_read = 0  # pages that yielded a record
-        self.stored_pages_listed = 0  # links to pages that need not be requested
+        self.known_pages_listed = 0  # links to pages whose records are stored
+        self.stated: int | None = None  # the number of records that the site states
         self.saved = self.new = 0  # saved records, and how many of these are new
         with ExitStack() as held:
             self.dataset = open_dataset(crawler)
@@ -105,7 +106,9 @@ class CrawlState:
     def _has_recent_audit(self) -> bool:
         catalog = self.dataset.catalog
         last, valid = catalog.last_complete_walk(), timedelta(days=self._crawler.settings.getfloat("AUDIT_EVERY_DAYS"))
-        return last is not None and datetime.now(UTC) - last < valid and catalog.last_crawl_was_complete()
+        # An audit in the future: the clock was wrong once.
+        is_recent = last is not None and timedelta() <= datetime.now(UTC) - last < valid
+        return is_recent and catalog.last_crawl_was_complete()
 
     # Pages that need not be requested.
 
@@ -114,19 +117,21 @@ class CrawlState:
         """Repair mode: whether only damaged images are fetched. Not recorded in the catalog as a crawl."""
         return self._repairs is not None
 
-    @property
-    def may_stop_early(self) -> bool:
-        """Whether a listing without a new page may end the crawl, because an earlier crawl has read the rest."""
-        return self._may_stop_early
+    def may_stop_early(self, requested: int) -> bool:
+        """Return whether a listing without a new page may end the crawl, because an earlier crawl has read the rest.
 
-    def is_stored(self, url: str) -> bool:
-        """Return whether a page need not be requested, because its record is stored.
+        If the site states more records than are stored or *requested* in this crawl, the rest has new pages.
+        """
+        return self._may_stop_early and (self.stated is None or self.survey.records + requested >= self.stated)
+
+    def is_known(self, url: str) -> bool:
+        """Return whether the record of a page is stored, so that the page need not be requested.
 
         An image of the record may be damaged: the image is fetched again without the page.
         """
         if self._listed is not None:
             self._listed.add(url)
-        return not self.refresh and url in self.survey.pages
+        return url in self.survey.pages
 
     # Pages.
 
@@ -148,12 +153,12 @@ class CrawlState:
         if self._pending.get(url) is request:  # otherwise a duplicate of a pending request was dropped
             del self._pending[url]
 
-    def record_page(self, page: Page, *, stored: int, is_start: bool) -> None:
-        """Record that a page has been read, and how many stored pages it lists."""
+    def record_page(self, page: Page, *, known: int, is_start: bool) -> None:
+        """Record that a page has been read, and how many known pages it lists."""
         self._pending.pop(page.url, None)
         self.pages_read += not is_start
         self.item_pages_read += bool(page.records)
-        self.stored_pages_listed += stored
+        self.known_pages_listed += known
         if page.url not in self._failed:
             self.queue.add_page(page)
 
@@ -246,6 +251,26 @@ class CrawlState:
             self._closing = asyncio.ensure_future(self._close("shutdown"))
 
     @property
+    def records(self) -> int:
+        """The number of records in the catalog, also if an image is damaged."""
+        return self.survey.records + self.new
+
+    @property
+    def accounted(self) -> int:
+        """The number of records in the catalog, and of failed pages without one."""
+        return self.records + sum(url not in self.survey.pages for url in self._failed)
+
+    @property
+    def failed(self) -> int:
+        """The number of failed pages."""
+        return len(self._failed)
+
+    @property
+    def processed(self) -> int:
+        """The number of records that need nothing more in this crawl: stored, or failed."""
+        return (self.saved if self.refresh else self.stored) + len(self._failed)
+
+    @property
     def stored(self) -> int:
         """The number of records that are stored with all their images."""
         return self.survey.complete + self.new
@@ -303,6 +328,7 @@ class CrawlState:
                     outcome=outcome.label if outcome else COMPLETE,
                     complete_walk=self._is_read_to_the_end and not self._stopped_early,
                     cut_by=self._cut_by,
+                    stated=self.stated,
                     known=self.stored - self.new,
                     new=self.new,
                     failed=len(self.missing),

@@ -49,7 +49,6 @@ class Progress:
     def __init__(self, crawler: Crawler) -> None:
         self._crawler, self._settings = crawler, crawler.settings
         self._started = monotonic()
-        self._processed = 0
         self._screen = ExitStack()
         self._bar: tqdm[NoReturn] | None = None
 
@@ -70,8 +69,12 @@ class Progress:
         return CrawlState.of(self._crawler)
 
     @property
-    def _found(self) -> int:
-        return self._processed + self._state.pending
+    def _total(self) -> int | None:
+        """The number of records that the crawl ends with, or None if neither the site nor the catalog tells."""
+        state = self._state
+        if state.repairs:
+            return state.survey.records
+        return state.stated or (state.known and max(state.known, state.processed + state.pending)) or None
 
     def spider_opened(self) -> None:
         archive = self._settings["ARCHIVE"]
@@ -89,22 +92,25 @@ class Progress:
 
             self._screen.enter_context(logging_redirect_tqdm())
             logging.root.handlers[-1].setLevel(self._settings["LOG_LEVEL"])  # tqdm does not keep the level
-            self._bar = self._screen.enter_context(tqdm(desc="covers", unit="cover", dynamic_ncols=True, leave=False))
-        if self._bar is not None:
-            self._bar.total = self._found
+            done = self._state.processed
+            self._bar = tqdm(
+                desc="covers", unit=" covers", total=self._total, initial=done, dynamic_ncols=True, leave=False
+            )
+            self._screen.enter_context(self._bar)
 
     def item_scraped(self) -> None:
-        self._processed += 1
         if self._bar is not None:
-            self._bar.total = self._found
-            self._bar.update()
+            self._bar.total = self._total
+            self._bar.update(self._state.processed - self._bar.n)
 
     def _log(self) -> None:
-        if self._processed:
-            rate = self._processed / (monotonic() - self._started)
-            logger.info(
-                "%s of %s covers found are processed, %.0f per second", f"{self._processed:,}", f"{self._found:,}", rate
-            )
+        state, seconds = self._state, monotonic() - self._started
+        if not (state.saved or state.failed):
+            return
+        rate, total = (state.saved + state.failed) / seconds, self._total
+        left = f", {max(total - state.processed, 0) / rate:,.0f} s left" if total else ""
+        of = f" of {total:,}" if total else ""
+        logger.info("%s%s covers are processed, %.0f per second%s", f"{state.processed:,}", of, rate, left)
 
     def spider_closed(self) -> None:
         self._screen.close()
@@ -123,6 +129,8 @@ class Progress:
         images = os.path.relpath(state.dataset.layout.images)
         requests = stats.get_value("downloader/request_count", 0)
         new = f"{state.new:,} new" if state.new else "nothing new"
+        if state.stated is not None:
+            new = f"{new}, {state.stated:,} on the site"
         return (
             f"{state.stored:,} covers {place}, {state.stored:,} images in {images}, {new}: "
             f"{requests:,} requests, {monotonic() - self._started:.0f} s"

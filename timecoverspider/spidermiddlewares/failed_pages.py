@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from scrapy import signals
 from scrapy.crawler import Crawler
-from scrapy.exceptions import NotSupported
+from scrapy.exceptions import CloseSpider
 from scrapy.http import Request, Response
 from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from timecoverspider.dataset.invalid_pages import InvalidPages
 from timecoverspider.downloadermiddlewares.retry import retry_later
 from timecoverspider.extensions.crawl_state import CrawlState
+from timecoverspider.spidermiddlewares.spider_errors import describe, is_about_page
 from timecoverspider.text import brief
 from timecoverspider.utils.request import page_url
 
@@ -66,16 +67,21 @@ class FailedPagesMiddleware:
             if isinstance(failure.value, HttpError):
                 failure.value.response.flags.append(INVALID)
                 self._record(request, f"HTTP {failure.value.response.status}")
+            elif isinstance(failure.value, MemoryError):
+                self._state.abort("out of memory")
             elif not self._state.stopping.is_set():
                 self._record(request, brief(failure.value))
 
     def process_spider_exception(self, response: Response, exception: Exception) -> list[Request] | None:
-        if not isinstance(exception, (ValueError, NotSupported)):  # NotSupported: the body is not text
-            self._reject(response, brief(exception))
-            return None  # a bug in the spider: Scrapy logs the traceback
+        if isinstance(exception, CloseSpider):
+            return None
+        if not is_about_page(exception):  # a bug in the spider: Scrapy logs the first traceback
+            is_first = not self._state.stopping.is_set()
+            self._state.abort(describe(exception))
+            return None if is_first else []
         retry = response.request and retry_later(response.request, self._crawler, "invalid page")
         if retry is None or self._state.stopping.is_set():
-            self._reject(response, brief(exception))
+            self._reject(response, brief(exception) if isinstance(exception, ValueError) else describe(exception))
             return []
         response.flags.append(RETRIED)
         return [retry]
@@ -109,9 +115,9 @@ class FailedPagesMiddleware:
             return
         if self._state.item_pages_read:
             return
-        if self._first_failure and (self._state.pages_read or self._state.stored_pages_listed):
+        if self._first_failure and (self._state.pages_read or self._state.known_pages_listed):
             self._has_layout_changed(0)
-        elif not self._state.stored_pages_listed:
+        elif not self._state.known_pages_listed:
             self._state.record_site_error("", self._first_failure or "no page has a record")
 
     def _has_layout_changed(self, limit: float) -> bool:

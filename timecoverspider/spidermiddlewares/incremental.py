@@ -1,9 +1,11 @@
 """Request only pages that are not stored yet."""
 
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from itemadapter import ItemAdapter
 from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.http import Request, Response
@@ -19,10 +21,12 @@ from timecoverspider.spidermiddlewares.failed_pages import (
     START,
     InvalidPageError,
 )
+from timecoverspider.spidermiddlewares.listings import Listings
 from timecoverspider.utils.request import page_url
 
+logger = logging.getLogger(__name__)
+
 _PAGE_META = (ROLE, "redirect_urls", "redirect_times", "redirect_ttl", "redirect_reasons")
-_MIN_SHARE = 0.9  # share of the known records that the listings must still contain
 
 
 @dataclass(slots=True)
@@ -32,7 +36,8 @@ class _Output:
     records: int = 0
     requests: int = 0
     new: int = 0  # requests for pages that are not stored, without pagination
-    stored: set[str] = field(default_factory=set)  # URLs of pages that are stored
+    met: bool = False  # whether a page or an item is met for the first time
+    known: set[str] = field(default_factory=set)  # URLs of pages whose records are stored
     pagination: list[Request] = field(default_factory=list)
 
 
@@ -50,6 +55,9 @@ class IncrementalCrawlMiddleware:
         self._state = CrawlState.of(crawler)
         self._newest_first = bool(getattr(crawler.spider, "newest_first", False))
         self._depth_limit = crawler.settings.getint("DEPTH_LIMIT")
+        self._listings = Listings()
+        self._requested = 0  # requests for pages that are not stored, of all pages
+        self._is_endless = False
         self._last_listing = ""  # URL of the latest page with requests, but without pagination
         self._pages_are_closed = False  # whether any page of this site ended in </html>
 
@@ -66,6 +74,7 @@ class IncrementalCrawlMiddleware:
             async for output in start:
                 if isinstance(output, Request):
                     output.meta[ROLE] = START
+                    self._count_stated(output)
                 yield output
         pipeline = self._crawler.get_item_pipeline(ImageStorePipeline)
         if pipeline and not self._state.refresh:
@@ -75,7 +84,10 @@ class IncrementalCrawlMiddleware:
         seen = _Output()
         async for output in result:
             if not isinstance(output, Request):
-                seen.records += output is not None
+                if output is not None:
+                    seen.records += 1
+                    urls = self._state.dataset.catalog.fields.urls
+                    seen.met |= self._listings.meet(str(ItemAdapter(output).get(urls)))
                 yield output
             elif self._passes(output, response, seen):
                 yield output
@@ -83,34 +95,46 @@ class IncrementalCrawlMiddleware:
         self._record(response, seen)
         if not self._newest_first or RETRIED in response.flags:
             return
-        if self._state.may_stop_early and seen.stored and not (seen.new or seen.records or INVALID in response.flags):
+        is_stale = seen.known and not (seen.new or seen.records or INVALID in response.flags)
+        if is_stale and self._state.may_stop_early(self._requested):
             self._state.stop_early()
             return
         for output in seen.pagination:
-            yield output
+            if not self._is_endless:
+                yield output
 
     def _passes(self, request: Request, response: Response, seen: _Output) -> bool:
         """Count a request, and return whether it passes at once."""
         for name in _PAGE_META:  # a spider may have copied the meta of its page
             request.meta.pop(name, None)
         seen.requests += 1
+        self._count_stated(request)
+        url = page_url(request, self._crawler.spider)
         if self._is_pagination(request, response):
             request.meta[ROLE] = LISTING
             seen.pagination.append(request)
             if self._state.is_crowded:
                 request.priority = min(request.priority, -1)
-        elif self._state.is_stored(page_url(request, self._crawler.spider)):
-            seen.stored.add(request.url)
-            return False
         else:
-            seen.new += 1
+            seen.met |= self._listings.meet(url)
+            if self._state.is_known(url):
+                seen.known.add(url)
+                if not self._state.refresh:
+                    return False
+            else:
+                seen.new += 1
         if (
             self._depth_limit
             and response.meta.get("depth", 0) >= self._depth_limit
             and not request.meta.get("depth_reset")
         ):
             self._state.cut("DEPTH_LIMIT")  # DepthMiddleware will drop the request
-        return not (self._newest_first and request.meta.get(ROLE) == LISTING)
+        return request.meta.get(ROLE) != LISTING or not (self._newest_first or self._is_endless)
+
+    def _count_stated(self, request: Request) -> None:
+        if (stated := request.meta.get("stated")) is not None:
+            self._listings.add_stated(page_url(request, self._crawler.spider), stated)
+            self._state.stated = self._listings.stated
 
     def _is_pagination(self, request: Request, response: Response) -> bool:
         value = request.meta.pop("pagination", None)  # removed, so that the requests of the next page do not copy it
@@ -141,7 +165,15 @@ class IncrementalCrawlMiddleware:
         self._pages_are_closed |= is_closed
         assert response.request is not None  # noqa: S101 (Scrapy sets it before any middleware sees a response)
         page = Page(page_url(response.request, self._crawler.spider), seen.records, seen.requests, now())
-        self._state.record_page(page, stored=len(seen.stored), is_start=is_start)
+        self._state.record_page(page, known=len(seen.known), is_start=is_start)
+        self._listings.known += len(seen.known)
+        self._requested += seen.new
+        if seen.pagination:
+            self._listings.end_page(is_new=seen.met)
+            if not self._is_endless and (reason := self._listings.why_endless()):
+                self._is_endless = True
+                self._state.record_site_error(page.url, reason)
+                self._state.stop("endless_pagination")
 
     def request_dropped(self, request: Request) -> None:
         """Record that a listing links back to an earlier listing: the last listing was not reached."""
@@ -149,14 +181,15 @@ class IncrementalCrawlMiddleware:
             self._state.record_circle()
 
     def spider_idle(self) -> None:
-        """Record a site error if the listings contain too few of the known records."""
-        if self._state.pending:  # a retry is waiting
+        """Record a site error if the listings contain too few of the known or of the stated records."""
+        state, listings = self._state, self._listings
+        if state.pending or state.is_cut or not self._last_listing:  # pending: a retry is waiting
             return
-        known, listed = self._state.known, self._state.stored_pages_listed
-        is_judged = self._newest_first and self._last_listing and not self._state.is_cut and not self._state.refresh
-        if is_judged and listed < known * _MIN_SHARE:
-            reason = f"the listings end after {listed:,} of {known:,} known covers"
-            self._state.record_site_error(self._last_listing, reason)
+        reason = listings.why_shrunk(state.known) if self._newest_first else ""
+        if reason := reason or listings.why_too_few(state.accounted):
+            state.record_site_error(self._last_listing, reason)
+        elif listings.stated is not None and state.records > listings.stated:
+            logger.warning("The site states %s covers, and %s are stored", f"{listings.stated:,}", f"{state.records:,}")
 
 
 def _free_selector(response: Response) -> None:
