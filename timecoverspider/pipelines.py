@@ -40,7 +40,7 @@ class ImageStorePipeline(FilesPipeline):
         self._state = state = CrawlState.of(crawler)
         state.register_pipeline()
         self._folder = state.dataset.folder
-        self._image_store = ImageStore(self._folder)
+        self._image_store = ImageStore(self._folder, lock=state.dataset.lock)
         self._slots = asyncio.Semaphore(_AT_A_TIME)
         self._tasks: dict[str, asyncio.Task[Image]] = {}
         self._damaged = {image.path for image in state.survey.damaged}

@@ -170,11 +170,11 @@ class Catalog:
             [(number,)] = transaction.execute(f"SELECT count(*) FROM {table}")  # noqa: S608
         return int(number)
 
-    def sizes(self) -> Iterator[tuple[str, int]]:
-        """Yield the path and the size in bytes of each image."""
+    def files(self) -> Iterator[tuple[str, int, str, str]]:
+        """Yield the path of each image, its size in bytes, its modification time and its MD5 checksum."""
         if self._is_version_1():
-            return ((image.path, image.bytes) for image in self.images())
-        return self._database.stream("SELECT path, bytes FROM images")
+            return ((image.path, image.bytes, image.stored, image.checksum) for image in self.images())
+        return self._database.stream("SELECT path, bytes, stored, checksum FROM images")
 
     def stored_pages(self) -> Iterator[str]:
         """Yield the URL of each page that yielded one record and no requests, if the record is stored."""

@@ -1,8 +1,11 @@
 """A data set on disk: its folder, its images and its catalog."""
 
+import hashlib
 import os
+import stat
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -36,6 +39,7 @@ class Dataset:
     def __init__(self, folder: str | Path, catalog_url: str = "", *, write: bool = False, archive: str = "") -> None:
         self.folder = Path(folder).resolve()
         self.layout = Layout(self.folder)
+        self._lock: Lock | None = None
         self.corrupt_catalog: Path | None = None  # the new path of a catalog that could not be read
         with ExitStack() as held:
             place = catalog_url or self.layout.catalog
@@ -93,15 +97,42 @@ class Dataset:
         """Return all crawls, the oldest first."""
         return self.catalog.crawls()
 
-    def size(self, path: str) -> int | None:
-        """Return the size of an image file in bytes, or None if the file is missing."""
-        try:
-            return os.stat(f"{self.folder}/{path}").st_size  # noqa: PTH116 (pathlib takes three times as long)
-        except OSError:
-            return None
+    @property
+    def lock(self) -> int | None:
+        """The file descriptor of the lock, or None if the data set is only read."""
+        return self._lock.descriptor if self._lock else None
 
     def survey(self, damaged: Collection[str] = ()) -> Survey:
-        """Compare the image files with the catalog. Paths in *damaged* count as damaged even if the size is right."""
-        sizes = self.catalog.sizes()
-        broken = [path for path, size in sizes if path in damaged or self.size(path) != size]
+        """Compare the image files with the catalog. Paths in *damaged* count as damaged in any case."""
+        files = self.catalog.files()
+        broken = [file[0] for file in files if file[0] in damaged or not self._is_intact(*file)]
         return Survey(self.catalog.count(), set(self.catalog.stored_pages()), self.catalog.records_with(broken))
+
+    def _is_intact(self, path: str, size: int, stored: str, checksum: str) -> bool:
+        """Return whether a file is the one in the catalog: same size, and same modification time or checksum.
+
+        A crawl that is killed after it has replaced a file, and before it writes the row, leaves a file with another
+        time. So does a copy of the folder: then the checksum is the same, and the file gets the time of the row.
+        """
+        file = f"{self.folder}/{path}"
+        try:
+            status = os.stat(file)  # noqa: PTH116 (pathlib takes three times as long)
+            if status.st_size != size or not stat.S_ISREG(status.st_mode):
+                return False
+            if _is_at(status.st_mtime, stored):
+                return True
+            is_same = hashlib.md5(Path(file).read_bytes(), usedforsecurity=False).hexdigest() == checksum
+        except OSError:
+            return False
+        if is_same and self._lock:
+            with suppress(OSError, ValueError):
+                os.utime(file, (status.st_atime, datetime.fromisoformat(stored).timestamp()))
+        return is_same
+
+
+def _is_at(seconds: float, time: str) -> bool:
+    """Return whether a modification time is the same as a time of the catalog, to the microsecond."""
+    try:
+        return abs(seconds - datetime.fromisoformat(time).timestamp()) < 2e-6
+    except ValueError:
+        return False

@@ -66,3 +66,8 @@ def regular_size(path: Path) -> int:
     if not stat.S_ISREG(status.st_mode):
         raise OSError(0, "it is not a regular file")
     return status.st_size
+
+
+def modified(status: os.stat_result) -> str:
+    """Return the modification time of a file as in the catalog: UTC, with microseconds."""
+    return datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="microseconds")

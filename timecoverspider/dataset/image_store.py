@@ -12,22 +12,34 @@ from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from timecoverspider.dataset import image_store_worker
-from timecoverspider.dataset.image_store_worker import HEADER
+from timecoverspider.dataset.image_store_worker import HEADER, OUT_OF_TIME
 from timecoverspider.dataset.images import InvalidImageError, StoredImage
+
+_SLICES = 12  # parts of the patience: if the machine sleeps, only one of them passes
+
+
+class _Request(NamedTuple):
+    """A request that the subprocess has not answered yet."""
+
+    message: tuple[bytes, ...]
+    answer: asyncio.Future[StoredImage]
 
 
 class ImageStore:
-    """Sends images to the subprocess, which starts with the first image.
+    """Sends images to the subprocess, which starts with the first image, and ends with this process.
 
-    If the subprocess does not answer within *patience* seconds, for example because the disk hangs, it is killed.
+    If the subprocess does not answer within *patience* seconds, for example because the disk hangs, it is killed. If
+    one image takes too long to decode, a new subprocess gets the other images. *lock* is the file descriptor of the
+    data set's lock: as long as the subprocess runs, it holds the lock too, so that it never writes without.
     """
 
-    def __init__(self, folder: Path, patience: float = 120) -> None:
-        self._folder, self._patience = folder, patience
+    def __init__(self, folder: Path, patience: float = 120, lock: int | None = None) -> None:
+        self._folder, self._patience, self._lock = folder, patience, lock
         self._numbers = count()
-        self._awaited: dict[int, asyncio.Future[StoredImage]] = {}
+        self._requests: dict[int, _Request] = {}
         self._started: asyncio.Future[Process] | None = None
 
     async def store(self, path: str, content: bytes) -> StoredImage:
@@ -49,24 +61,26 @@ class ImageStore:
         if self._listening.done() or process.stdin.is_closing():
             raise _ended()
         number, name = next(self._numbers), path.encode()
-        answer = self._awaited[number] = asyncio.get_running_loop().create_future()
-        process.stdin.writelines((HEADER.pack(number, store, len(name), len(content)), name, content))
-        try:
-            async with asyncio.timeout(self._patience):
-                image: StoredImage = await answer
-        except TimeoutError as error:
-            _kill(process)
-            raise OSError(0, f"the image store process has not answered for {self._patience:g} s") from error
-        return image
+        message = HEADER.pack(number, store, len(name), len(content)), name, content
+        answer: asyncio.Future[StoredImage] = asyncio.get_running_loop().create_future()
+        self._requests[number] = _Request(message, answer)
+        process.stdin.writelines(message)
+        for _ in range(_SLICES):
+            await asyncio.wait([answer], timeout=self._patience / _SLICES)
+            if answer.done():
+                return answer.result()
+        _kill(await asyncio.shield(self._started))
+        raise OSError(0, f"the image store process has not answered for {self._patience:g} s")
 
     async def _start(self) -> Process:
         root = str(Path(__file__).resolve().parent.parent.parent)
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", image_store_worker.__name__, str(self._folder)),
+            *(sys.executable, "-P", "-m", image_store_worker.__name__, str(self._folder), str(os.getpid())),
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))},
             stdin=PIPE,
             stdout=PIPE,
             start_new_session=True,  # so that Ctrl-C does not end it while it stores images
+            pass_fds=() if self._lock is None else (self._lock,),
         )
         self._listening = asyncio.ensure_future(self._listen(process))
         return process
@@ -76,8 +90,8 @@ class ImageStore:
         try:
             async for line in process.stdout:
                 number, outcome, value = json.loads(line)
-                answer = self._awaited.pop(number)
-                if answer.done():  # the caller was cancelled or has timed out
+                answer = self._requests.pop(number).answer
+                if answer.done():  # the caller was cancelled
                     continue
                 if outcome == "stored":
                     answer.set_result(StoredImage(**value))
@@ -85,10 +99,17 @@ class ImageStore:
                     answer.set_exception(InvalidImageError(value) if outcome == "invalid" else OSError(*value))
         finally:
             _kill(process)
-            for answer in self._awaited.values():
-                if not answer.done():
-                    answer.set_exception(_ended())
-            self._awaited.clear()
+        if await process.wait() == OUT_OF_TIME:
+            self._started = asyncio.ensure_future(self._start())
+            stdin = (await self._started).stdin
+            assert stdin  # noqa: S101 (a pipe)
+            for request in self._requests.values():
+                stdin.writelines(request.message)
+            return
+        for request in self._requests.values():
+            if not request.answer.done():
+                request.answer.set_exception(_ended())
+        self._requests.clear()
 
     async def close(self) -> None:
         """Wait until all images are stored, and end the subprocess."""

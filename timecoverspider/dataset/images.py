@@ -1,8 +1,10 @@
 """Validate images by decoding them."""
 
 import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass
 from io import BytesIO
+from threading import Lock
 
 
 class InvalidImageError(ValueError):
@@ -11,6 +13,10 @@ class InvalidImageError(ValueError):
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
 MAX_PIXELS = 50_000_000  # of all frames together; a cover of the archive has about 500,000
+MAX_WEBP_PIXELS = 16_000_000  # its decoder needs 16 bytes for a pixel: four times what the others need
+
+_LARGE = 2_000_000  # pixels above which images are decoded one after the other, so that the memory of one is enough
+_decoding = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,7 @@ def validate_image(content: bytes) -> tuple[int, int]:
     """Decode all frames of an image, and return its width and height in pixels.
 
     Raises: InvalidImageError, with the reason, if the content is not an image in one of FORMATS, cannot be decoded
-    completely, or declares more than MAX_PIXELS. Pixels beyond MAX_PIXELS are never decoded.
+    completely, or declares too many pixels. Pixels beyond the limit are never decoded.
     """
     from PIL import Image, ImageSequence, UnidentifiedImageError  # noqa: PLC0415 (not needed without new images)
 
@@ -39,29 +45,34 @@ def validate_image(content: bytes) -> tuple[int, int]:
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
             width, height = image.size
-            _check(width * height * getattr(image, "n_frames", 1))
+            limit = MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS
+            pixels = width * height * getattr(image, "n_frames", 1)
+            _check(pixels, limit)
             # Decode a JPEG at its smallest scale: the decoder reads the whole stream, but computes few pixels.
             image.draft("L", (1, 1))
-            pixels = 0
-            for frame in ImageSequence.Iterator(image):
-                pixels += frame.width * frame.height  # a frame can be larger than the first frame
-                _check(pixels)
-                frame.load()
+            with _decoding if pixels > _LARGE else nullcontext():
+                pixels = 0
+                for frame in ImageSequence.Iterator(image):
+                    pixels += frame.width * frame.height  # a frame can be larger than the first frame
+                    _check(pixels, limit)
+                    frame.load()
     except UnidentifiedImageError as error:
         raise InvalidImageError(f"the file is not a valid {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image") from error
     except Image.DecompressionBombError as error:
-        raise _too_large() from error
+        raise _too_large(MAX_PIXELS) from error
     except InvalidImageError:
         raise
+    except MemoryError as error:
+        raise InvalidImageError("decoding the image needs too much memory") from error
     except Exception as error:  # Pillow passes on all exceptions of its decoders
         raise InvalidImageError(f"the image cannot be decoded: {error}") from error
     return width, height
 
 
-def _check(pixels: int) -> None:
-    if pixels > MAX_PIXELS:
-        raise _too_large()
+def _check(pixels: int, limit: int) -> None:
+    if pixels > limit:
+        raise _too_large(limit)
 
 
-def _too_large() -> InvalidImageError:
-    return InvalidImageError(f"the image declares more than {MAX_PIXELS:,} pixels")
+def _too_large(limit: int) -> InvalidImageError:
+    return InvalidImageError(f"the image declares more than {limit:,} pixels")

@@ -21,6 +21,7 @@ class Lock:
         _take(descriptor, file, fcntl.LOCK_EX)
         os.truncate(descriptor, 0)
         os.write(descriptor, f"process {os.getpid()} since {datetime.now(UTC).isoformat(timespec='seconds')}".encode())
+        self.descriptor = descriptor  # a process that inherits it holds the lock too
         self.close = weakref.finalize(self, os.close, descriptor)
 
 
