@@ -27,6 +27,8 @@ from timecoverspider.text import brief
 
 _AT_A_TIME = 64  # images that may wait for the disk before no more are requested, to limit memory
 
+_BUDGET = 32 * 2**20  # bytes of images that wait for the disk before no more are requested
+
 
 class ImageStorePipeline(FilesPipeline):
     """Sets the ``files`` of each item after all images of the item have been validated and stored.
@@ -42,6 +44,8 @@ class ImageStorePipeline(FilesPipeline):
         self._folder = state.dataset.folder
         self._image_store = ImageStore(self._folder, lock=state.dataset.lock)
         self._slots = asyncio.Semaphore(_AT_A_TIME)
+        self._waiting = 0  # bytes of images that wait for the disk
+        self._room = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[Image]] = {}
         self._damaged = {image.path for image in state.survey.damaged}
         # If no image was stored before the crawl, no request needs to be conditional.
@@ -121,10 +125,14 @@ class ImageStorePipeline(FilesPipeline):
         while True:
             async with self._slots:
                 pass  # not held during the request, because a retry may have to wait
+            while self._waiting > _BUDGET:
+                self._room.clear()
+                await self._room.wait()
             try:
                 response = await self._engine.download_async(request)
             except Exception as error:
                 raise FileException(brief(error)) from error
+            self._waiting += len(response.body)
             try:
                 async with self._slots:
                     return await self._accept(request, response, (path, url), known)
@@ -133,6 +141,9 @@ class ImageStorePipeline(FilesPipeline):
                 if again is None:
                     raise FileException(str(error)) from error
                 request = again
+            finally:
+                self._waiting -= len(response.body)
+                self._room.set()
 
     async def _make_conditional(self, request: Request, path: str) -> Image | None:
         """Make the request conditional if a valid image is already stored, and return the row of that image."""

@@ -77,6 +77,7 @@ DOWNLOADER_MIDDLEWARES = {
 }
 DOWNLOAD_VERIFY_CERTIFICATES = True
 DOWNLOAD_MAXSIZE = 16 * 2**20  # bytes; an image has 40 to 100 KB
+PAGE_MAXSIZE = 2 * 2**20  # bytes; a page of the archive has less than 100 KB
 DOWNLOAD_TIMEOUT = 30  # seconds
 
 # Speed. aiohttp respects the limits per host; Scrapy's handler for Twisted does not if DOWNLOAD_DELAY is 0.
