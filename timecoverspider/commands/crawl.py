@@ -24,7 +24,7 @@ def _refuse(reason: str) -> NoReturn:
 def run_crawl(process: CrawlerProcessBase, crawler: Crawler, **arguments: Any) -> int:
     """Run a crawl of the data set to its end, and return its exit status."""
     # Imported here because they are slow to import, and --help and wrong usage do not need them.
-    from timecoverspider.exceptions import CrawlError  # noqa: PLC0415
+    from timecoverspider.exceptions import CrawlError, InterruptedCrawlError  # noqa: PLC0415
     from timecoverspider.extensions.crawl_state import CrawlState  # noqa: PLC0415
     from timecoverspider.extensions.shutdown import Shutdown  # noqa: PLC0415
 
@@ -32,7 +32,11 @@ def run_crawl(process: CrawlerProcessBase, crawler: Crawler, **arguments: Any) -
         crawl = asyncio.ensure_future(process.crawl(crawler, **arguments))
         gc.freeze()  # modules stay in memory until the end
         gc.set_threshold(50_000, 20, 50)  # there are many requests and responses, but hardly any reference cycles
-        process.start(install_signal_handlers=False)
+        try:
+            process.start(install_signal_handlers=False)
+        except InterruptedCrawlError as interrupted:  # the crawl had not started yet
+            logger.critical("Not started: interrupted by %s", interrupted)
+            return interrupted.exit_status
         gc.freeze()  # no garbage collection at exit
     error = None if crawl.cancelled() else crawl.exception()
     if isinstance(error, CrawlError):
@@ -82,13 +86,6 @@ class Command(ScrapyCrawl):
             _refuse("JOBDIR is not supported: to continue an aborted crawl, run the same command again")
         if self.settings.getbool("HTTPCACHE_ENABLED"):
             _refuse("HTTPCACHE_ENABLED is not supported: cached pages would hide new covers")
-        for name in ("AUDIT_EVERY_DAYS", "UNREADABLE_LIMIT"):
-            try:
-                valid = self.settings.getfloat(name) >= 0
-            except (TypeError, ValueError):
-                valid = False
-            if not valid:
-                _refuse(f"{name} must be a number, 0 or more, not {self.settings[name]!r}")
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         # Without this import, an exit before the crawl logs an error of the event loop, which is collected too late.

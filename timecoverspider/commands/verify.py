@@ -68,9 +68,6 @@ class Command(ScrapyCommand):
         except DatasetError as error:
             print(f"scrapy verify: {error}", file=sys.stderr)
             self.exitcode = error.exit_status
-        except KeyboardInterrupt:
-            print("scrapy verify: interrupted", file=sys.stderr)
-            self.exitcode = 130
 
     def _run(self, opts: argparse.Namespace) -> int:
         covers, findings = self._look()

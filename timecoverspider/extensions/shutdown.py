@@ -8,6 +8,7 @@ from typing import Self
 
 from scrapy.crawler import Crawler
 
+from timecoverspider.exceptions import InterruptedCrawlError
 from timecoverspider.extensions.crawl_state import CrawlState
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -39,6 +40,8 @@ class Shutdown:
             os._exit(128 + number)  # Scrapy would wait for the requests in flight
         self._number = number
         self._loop.call_soon_threadsafe(self._interrupt)
+        if self._crawler.engine is None:
+            raise InterruptedCrawlError(number)  # there is nothing to finish, and a database may not answer
 
     def _interrupt(self) -> None:
         if self._crawler.engine is None:  # the crawler is not ready yet

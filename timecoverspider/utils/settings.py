@@ -1,0 +1,88 @@
+"""Check settings once, when a command starts."""
+
+import logging
+import math
+import numbers
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+from scrapy.settings import BaseSettings, default_settings
+
+from timecoverspider import settings as project_settings
+from timecoverspider.text import without_password
+
+# The least value of a number; all others are 0, and priorities have none. With 0 connections, a crawl never ends.
+_LEAST = {
+    "CONCURRENT_ITEMS": 1,
+    "CONCURRENT_REQUESTS": 1,
+    "CONCURRENT_REQUESTS_PER_DOMAIN": 1,
+    "DOWNLOAD_TIMEOUT": 0.001,
+    "PAGE_MAXSIZE": 1,
+    "REACTOR_THREADPOOL_MAXSIZE": 1,
+    "SCRAPER_SLOT_MAX_ACTIVE_SIZE": 1,
+}
+_MOST = {"AUDIT_EVERY_DAYS": 36500, "UNREADABLE_LIMIT": 1}
+_LEVELS = logging.getLevelNamesMapping()
+
+
+def check_settings(settings: BaseSettings) -> None:
+    """Check every setting whose default is a Boolean or a number, the log and the proxies.
+
+    Raises: ValueError if one of them has another type, or a value that a crawl cannot use.
+    """
+    for name, default in _defaults().items():
+        if settings[name] is not None:
+            _check(settings, name, default)
+    level = settings["LOG_LEVEL"]
+    if level not in _LEVELS and not isinstance(level, int):
+        raise ValueError(f"LOG_LEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not {level!r}")
+    if settings["LOG_FILE"]:
+        try:
+            with open(settings["LOG_FILE"], "a"):  # noqa: PTH123 (a file descriptor is allowed too)
+                pass
+        except OSError as error:
+            raise ValueError(f"cannot write the log file {settings['LOG_FILE']}: {error.strerror}") from error
+    for scheme in ("http", "https"):
+        if scheme in getproxies():
+            _check_proxy(f"{scheme}_proxy", getproxies()[scheme])
+
+
+def _defaults() -> dict[str, Any]:
+    """Return the settings whose default is a Boolean or a number. FEED_EXPORT_INDENT has None and 0 as defaults."""
+    modules = (default_settings, project_settings)
+    values = {name: getattr(module, name) for module in modules for name in dir(module) if name.isupper()}
+    return {name: value for name, value in values.items() if isinstance(value, numbers.Real)}
+
+
+def _check(settings: BaseSettings, name: str, default: float) -> None:
+    if isinstance(default, bool):
+        try:
+            settings.getbool(name)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name} must be True or False, not {settings[name]!r}") from error
+        return
+    has_fractions = isinstance(default, float) or name in ("AUDIT_EVERY_DAYS", "DOWNLOAD_TIMEOUT", "DOWNLOAD_DELAY")
+    least = _LEAST.get(name, -math.inf if "PRIORITY" in name else 0)
+    most = _MOST.get(name, math.inf)
+    try:
+        value = settings.getfloat(name) if has_fractions else settings.getint(name)
+        is_valid = math.isfinite(value) and least <= value <= most
+    except (OverflowError, TypeError, ValueError):
+        is_valid = False
+    if not is_valid:
+        kind = "a number" if has_fractions else "an integer"
+        limits = f", {least:g} or more" if least > -math.inf else ""
+        limits += f" and at most {most:g}" if most < math.inf else ""
+        raise ValueError(f"{name} must be {kind}{limits}, not {settings[name]!r}")
+
+
+def _check_proxy(name: str, url: str) -> None:
+    safe = without_password(url if "://" in url else f"http://{url}")
+    try:
+        parts = urlsplit(safe)
+        is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_valid = False
+    if not is_valid:
+        raise ValueError(f"the proxy in {name} must be http://host:port or http://user:password@host:port, not {safe}")
