@@ -86,6 +86,10 @@ class Catalog:
             return {"spider": migrations.SPIDER_1, **migrations.FIELDS_1.to_facts()}
         return dict(transaction.execute("SELECT name, value FROM dataset"))
 
+    def hurry(self) -> None:
+        """Wait only a few seconds more for a database that does not answer."""
+        self._database.patience = 3
+
     def close(self) -> None:
         """Close the database."""
         self._database.close()

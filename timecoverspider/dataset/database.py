@@ -10,6 +10,8 @@ from timecoverspider.exceptions import CatalogError
 
 Row = tuple[Any, ...]
 
+_AT_A_TIME = 1000  # rows of a stream in memory
+
 
 class Transaction:
     """A transaction: all of its statements take effect, or none."""
@@ -41,6 +43,8 @@ class Database(ABC):
     error: type[Exception]  # the base class of the driver's exceptions
 
     def __init__(self) -> None:
+        self.patience = 60.0  # seconds that a server may take for a transaction
+        self._silence = 0  # seconds after which a server that did not answer was given up
         self._lock = Lock()
         with self._convert_errors():
             self._connection = self._connect()
@@ -60,22 +64,31 @@ class Database(ABC):
     @contextmanager
     def transaction(self, *, write: bool = False) -> Iterator[Transaction]:
         """Commit when the context ends, or roll back if it raises an exception."""
-        with self._lock, self._convert_errors(), closing(self._connection.cursor()) as cursor:
+        connection = self._connection
+        with self._lock, self._convert_errors(), self._guard(connection), closing(connection.cursor()) as cursor:
             try:
                 cursor.execute(self.writing if write else self.reading)
                 yield Transaction(self, cursor)
-                self._connection.commit()
+                connection.commit()
             except BaseException:
                 with suppress(self.error):
-                    self._connection.rollback()
+                    connection.rollback()
                 raise
 
     def stream(self, sql: str) -> Iterator[Row]:
         """Yield the rows of a query, on a separate connection, as of the time when the first row is read."""
         with self._convert_errors(), closing(self._connect()) as connection:
-            connection.execute(self.reading)
-            with closing(self._streaming_cursor(connection)) as cursor:
-                yield from cursor.execute(self.spell(sql))
+            with self._guard(connection):
+                connection.execute(self.reading)
+                cursor = self._streaming_cursor(connection)
+                cursor.execute(self.spell(sql))
+            with closing(cursor):
+                while True:
+                    with self._guard(connection):
+                        rows = cursor.fetchmany(_AT_A_TIME)
+                    if not rows:
+                        return
+                    yield from rows
 
     def close(self) -> None:
         """Close the connection after the current transaction."""
@@ -83,8 +96,14 @@ class Database(ABC):
             self._connection.close()
 
     @contextmanager
+    def _guard(self, connection: Any) -> Iterator[None]:
+        """Watch over a connection while the context lasts."""
+        yield
+
+    @contextmanager
     def _convert_errors(self) -> Iterator[None]:
         try:
             yield
         except self.error as error:
-            raise CatalogError(f"cannot use the catalog {self.name}: {' '.join(str(error).split())}") from error
+            reason = f"the server has not answered for {self._silence} s" if self._silence else str(error)
+            raise CatalogError(f"cannot use the catalog {self.name}: {' '.join(reason.split())}") from error

@@ -1,7 +1,13 @@
 """PostgreSQL. Requires psycopg, and is imported only if CATALOG_URL is a PostgreSQL URL."""
 
+import logging
+import os
 import re
-from contextlib import suppress
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from threading import Event, Thread
 from typing import Any
 
 import psycopg
@@ -10,7 +16,10 @@ from psycopg.conninfo import conninfo_to_dict
 from timecoverspider.dataset.database import Database
 from timecoverspider.exceptions import DatasetError
 
-_AT_A_TIME = 1000  # rows
+logger = logging.getLogger(__name__)
+
+_CONNECT_TIMEOUT = 30  # seconds
+_NOTICE = 10  # seconds without an answer after which the log says what is waited for
 
 
 class PostgreSQL(Database):
@@ -23,15 +32,40 @@ class PostgreSQL(Database):
 
     def __init__(self, url: str) -> None:
         self._url, self.name = url, _without_password(url)
+        self._connection: psycopg.Connection[Any] | None = None
         super().__init__()
 
     def _connect(self) -> psycopg.Connection[Any]:
-        return psycopg.connect(self._url, autocommit=True)
+        if self._connection and self._connection.closed:  # the server is gone; do not wait for it again
+            raise psycopg.OperationalError("the connection is closed")
+        timeout = conninfo_to_dict(self._url).get("connect_timeout", _CONNECT_TIMEOUT)
+        return psycopg.connect(self._url, autocommit=True, connect_timeout=timeout)
+
+    @contextmanager
+    def _guard(self, connection: psycopg.Connection[Any]) -> Iterator[None]:
+        """Close a connection if the server does not answer: psycopg waits for ever for a server that is frozen."""
+        done = Event()
+        watch = Thread(target=self._watch, args=(connection, done), daemon=True)
+        watch.start()
+        try:
+            yield
+        finally:
+            done.set()
+
+    def _watch(self, connection: psycopg.Connection[Any], done: Event) -> None:
+        for seconds in count(1):
+            if done.wait(1):
+                return
+            if seconds == _NOTICE:
+                logger.warning("Waiting for the catalog %s: the server has not answered for %s s", self.name, seconds)
+            if seconds >= self.patience:
+                self._silence = seconds
+                with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as link:
+                    link.shutdown(socket.SHUT_RDWR)
+                return
 
     def _streaming_cursor(self, connection: psycopg.Connection[Any]) -> psycopg.ServerCursor[Any]:
-        cursor = connection.cursor("rows")
-        cursor.itersize = _AT_A_TIME
-        return cursor
+        return connection.cursor("rows")
 
     def spell(self, sql: str) -> str:
         return sql.replace("?", "%s")

@@ -227,6 +227,7 @@ class CrawlState:
         self._signal = number
         name = InterruptedCrawlError(number)
         logger.info("%s: the crawl ends after the requests in flight; a second signal ends it at once", name)
+        self.dataset.catalog.hurry()
         self.stop("shutdown")
 
     def stop(self, reason: str) -> None:

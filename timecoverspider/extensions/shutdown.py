@@ -40,11 +40,19 @@ class Shutdown:
             os._exit(128 + number)  # Scrapy would wait for the requests in flight
         self._number = number
         self._loop.call_soon_threadsafe(self._interrupt)
-        if self._crawler.engine is None:
+        if not self._has_engine:
             raise InterruptedCrawlError(number)  # there is nothing to finish, and a database may not answer
 
+    @property
+    def _has_engine(self) -> bool:
+        """Whether the crawl has started."""
+        try:
+            return self._crawler.engine is not None
+        except RuntimeError:  # Scrapy 2.19 raises it before the crawl starts
+            return False
+
     def _interrupt(self) -> None:
-        if self._crawler.engine is None:  # the crawler is not ready yet
+        if not self._has_engine:
             self._loop.call_soon(self._interrupt)
         elif state := self._crawler.get_extension(CrawlState):
             state.interrupt(self._number)
