@@ -11,10 +11,22 @@ from pathlib import Path
 from types import FrameType
 
 
+def _open_closed_streams() -> None:
+    """Open /dev/null for standard streams that are closed, as with ``2>&-``: else a database gets their number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w"))
+
+
 def _end(number: int, frame: FrameType | None) -> None:
     os.write(2, b"scrapy: interrupted\n")
     os._exit(128 + number)
 
 
+_open_closed_streams()
 if Path(sys.argv[0]).name in ("scrapy", "__main__.py") and sys.argv[1:2] in (["crawl"], ["verify"]):
     signal.signal(signal.SIGINT, _end)

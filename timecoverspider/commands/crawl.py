@@ -40,7 +40,8 @@ def run_crawl(process: CrawlerProcessBase, crawler: Crawler, **arguments: Any) -
         gc.freeze()  # no garbage collection at exit
     error = None if crawl.cancelled() else crawl.exception()
     if isinstance(error, CrawlError):
-        logger.critical("Not started: %s", error)
+        by = "interrupted by " if isinstance(error, InterruptedCrawlError) else ""
+        logger.critical("Not started: %s%s", by, error)
         return error.exit_status
     if error is not None:
         logger.critical("Crashed: %s", error, exc_info=error)

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import signal
 import sys
+from math import inf
 from pathlib import Path
 
 from scrapy.commands import ScrapyCommand
@@ -79,7 +80,12 @@ class Command(ScrapyCommand):
         )
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        if args or opts.latency < 0 or not 0 <= opts.port < 2**16 or (opts.issues is not None and opts.issues < 1):
+        if (
+            args
+            or not 0 <= opts.latency < inf
+            or not 0 <= opts.port < 2**16
+            or (opts.issues is not None and opts.issues < 1)
+        ):
             raise UsageError("--port must be 0 to 65535, --latency 0 or more, --issues 1 or more; no other arguments")
         try:
             asyncio.run(_serve(opts.issues, opts.latency / 1000, opts.port, opts.faults))

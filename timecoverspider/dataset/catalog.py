@@ -284,4 +284,7 @@ class Catalog:
         query = "SELECT max(ended) FROM crawls WHERE outcome = ? AND complete_walk"
         with self._database.transaction() as transaction:
             [(ended,)] = transaction.execute(query, [COMPLETE])
-        return datetime.fromisoformat(ended) if ended else None
+        try:
+            return datetime.fromisoformat(ended) if ended else None
+        except ValueError:  # somebody has changed the catalog
+            return None

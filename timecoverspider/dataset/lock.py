@@ -47,7 +47,7 @@ def claim(mark: Path, archive: str) -> None:
 
     Raises: DatasetError if the data set already has covers from another archive.
     """
-    filled_from = mark.read_text().strip() if mark.exists() else ""
+    filled_from = mark.read_text(errors="backslashreplace").strip()[:100] if mark.exists() else ""
     if not filled_from:  # a new data set, or a crawl was killed in the next line
         mark.write_text(f"{archive}\n")
     elif filled_from != archive:

@@ -34,4 +34,8 @@ class EncodingMiddleware:
             with contextlib.suppress(UnicodeDecodeError):
                 response.body.decode()
                 return response.replace(encoding="utf-8")
-        return response if response.encoding in _ENCODINGS else response.replace(encoding="cp1252")
+        try:
+            is_known = response.encoding in _ENCODINGS
+        except ValueError:  # a name that cannot be one
+            is_known = False
+        return response if is_known else response.replace(encoding="cp1252")

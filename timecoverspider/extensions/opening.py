@@ -13,6 +13,7 @@ from scrapy.extensions.feedexport import FileFeedStorage
 from scrapy.utils.conf import feed_complete_default_values_from_settings
 from scrapy.utils.misc import build_from_crawler, load_object
 from scrapy.utils.python import without_none_values
+from w3lib.url import file_uri_to_path
 
 from timecoverspider.dataset.dataset import Dataset
 from timecoverspider.dataset.feed_file import FeedFile
@@ -36,12 +37,25 @@ def open_dataset(crawler: Crawler) -> Dataset:
             aside = dataset.corrupt_catalog
             logger.warning("The catalog could not be read. It was renamed to %s, and a new catalog was created.", aside)
         _check_feeds(crawler, dataset)
+        _warn_if_new(crawler, dataset)
         _names(spider, "ignored_parameters")
         dataset.catalog.describe(spider.name, _fields(spider, settings))
     except BaseException:
         dataset.close()
         raise
     return dataset
+
+
+def _warn_if_new(crawler: Crawler, dataset: Dataset) -> None:
+    """Warn if a feed exists and the data set is empty: a disk is not mounted, or FILES_STORE has changed."""
+    feeds = [str(uri) for uri in crawler.settings.getdict("FEEDS") if Path(file_uri_to_path(str(uri))).is_file()]
+    if feeds and not dataset.catalog.count() and not any(dataset.layout.images.glob("*")):
+        logger.warning(
+            "%s exists, but the data set in %s is empty: all images will be downloaded. If this is wrong, stop, and "
+            "check FILES_STORE and whether its disk is mounted.",
+            feeds[0],
+            dataset.folder,
+        )
 
 
 def _check_feeds(crawler: Crawler, dataset: Dataset) -> None:

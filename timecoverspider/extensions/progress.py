@@ -1,10 +1,12 @@
 """Progress lines during a crawl, and the closing line of the log."""
 
+import glob
 import logging
 import os
 import sys
 from contextlib import ExitStack
 from itertools import islice
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, NoReturn, Self
 
@@ -12,6 +14,7 @@ from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 from scrapy.utils.asyncio import create_looping_call
+from w3lib.url import file_uri_to_path
 
 from timecoverspider.archives import find_archive
 from timecoverspider.exceptions import (
@@ -133,8 +136,18 @@ class Progress:
             new = f"{new}, {state.stated:,} on the site"
         return (
             f"{state.stored:,} covers {place}, {state.stored:,} images in {images}, {new}: "
-            f"{requests:,} requests, {monotonic() - self._started:.0f} s"
+            f"{requests:,} requests, {monotonic() - self._started:.0f} s{self._leftovers(state)}"
         )
+
+    def _leftovers(self, state: CrawlState) -> str:
+        """Return the names of files that were renamed in this crawl or an earlier one, until somebody removes them."""
+        feeds = [Path(file_uri_to_path(str(uri))) for uri in self._settings.getdict("FEEDS")]
+        files = [*state.dataset.layout.folder.glob(f"{state.dataset.layout.catalog.name}.corrupt-*")]
+        for feed in feeds:
+            files += feed.parent.glob(f"{glob.escape(feed.name)}.kept-*")
+        names = sorted(os.path.relpath(file) for file in files)
+        more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+        return f". Set aside: {', '.join(names[:_NAMED])}{more}" if names else ""
 
 
 def _verdict(state: CrawlState) -> str:
@@ -146,4 +159,4 @@ def _verdict(state: CrawlState) -> str:
         named = "; ".join(f"<{url}> {reason}" for url, reason in islice(missing.items(), _NAMED))
         return f"{len(missing):,} missing ({named}{'; …' if len(missing) > _NAMED else ''}). "
     limit = f" ({outcome})" if isinstance(outcome, IncompleteError) and str(outcome) else ""
-    return f"{_VERDICTS[type(outcome)].format(outcome)}{limit}. "
+    return f"{_VERDICTS[type(outcome)].format(outcome).rstrip('.')}{limit}. "

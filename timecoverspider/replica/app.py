@@ -1,6 +1,7 @@
 """The replica as an HTTP/1.1 server on loopback. It answers requests for three hosts, like a forward proxy."""
 
 import asyncio
+import logging
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Sequence
@@ -10,6 +11,7 @@ from hashlib import sha256
 
 import PIL
 from aiohttp import ETag, web
+from aiohttp.http import HttpProcessingError
 
 from timecoverspider.replica import pages
 from timecoverspider.replica.faults import Faults
@@ -18,7 +20,11 @@ from timecoverspider.replica.issues import issue_dates
 
 _COVER = re.compile(r"/time/covers/0,16641,(\d{4})(\d\d)(\d\d),00\.html", re.ASCII)
 _IMAGE = re.compile(r"/time/magazine/archive/covers/(\d{4})/1101\d\d(\d\d)(\d\d)_\d00\.jpg", re.ASCII)
+_OFFSET = re.compile(r"\d{1,9}", re.ASCII)
+_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))")  # "gzip;q=0" refuses gzip
 _RANGE = re.compile(r"p_date_range\|BTWN (\d{4})(\d\d)(\d\d) (\d{4})(\d\d)(\d\d)", re.ASCII)
+_logger = logging.getLogger(__name__)
+_logger.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
 _HELP = """\
 This is the replica of the TIME cover archive. It replaces {hosts}.
 Use it as a proxy, for example:
@@ -53,11 +59,13 @@ class _Archive:
                 return _page(request, pages.cover_page(day), day)
             case pages.IMAGES:
                 return await self._image(request)
-        raise web.HTTPNotFound(text=_HELP.format(hosts=", ".join(pages.HOSTS), address=request.host))
+        assert request.transport is not None  # noqa: S101 (the client waits for this response)
+        host, port, *_ = request.transport.get_extra_info("sockname")
+        raise web.HTTPNotFound(text=_HELP.format(hosts=", ".join(pages.HOSTS), address=f"{host}:{port}"))
 
     def _listing(self, request: web.Request) -> web.Response:
         edition, offset = request.query.get("N", ""), request.query.get("No", "0")
-        if request.path != "/results.html" or not edition or not offset.isdecimal():
+        if request.path != "/results.html" or not edition or not _OFFSET.fullmatch(offset):
             raise web.HTTPNotFound
         updated = self._days[0] if self._days else date.min
         if edition == "46":
@@ -88,7 +96,7 @@ class _Archive:
         if not_modified := _not_modified(request, etag, day):
             return not_modified
         image = draw_cover(day, pages.image_width(day))
-        return _validated(web.Response(body=image, content_type="image/jpeg"), etag, day)
+        return _validated(_part(request, image, etag), etag, day)
 
 
 def _digest(content: bytes) -> str:
@@ -115,12 +123,27 @@ def _not_modified(request: web.Request, etag: str, updated: date) -> web.Respons
     return _validated(web.Response(status=304), etag, updated) if current else None
 
 
+def _part(request: web.Request, image: bytes, etag: str) -> web.Response:
+    """Return an image, or the part of it that a client asks for to continue a download (RFC 9110, 14.2)."""
+    headers = {"Accept-Ranges": "bytes"}
+    if "Range" not in request.headers or request.headers.get("If-Range", etag).strip('"') != etag:
+        return web.Response(body=image, content_type="image/jpeg", headers=headers)
+    try:
+        start, stop, _ = request.http_range.indices(len(image))
+    except ValueError:  # not a range of bytes: ignored
+        return web.Response(body=image, content_type="image/jpeg", headers=headers)
+    if start >= stop:
+        return web.Response(status=416, headers={"Content-Range": f"bytes */{len(image)}"})
+    headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(image)}"
+    return web.Response(status=206, body=image[start:stop], content_type="image/jpeg", headers=headers)
+
+
 def _page(request: web.Request, text: str, updated: date) -> web.Response:
     etag = _digest(text.encode())
     if not_modified := _not_modified(request, etag, updated):
         return not_modified
     response = web.Response(text=text, content_type="text/html", charset="utf-8", headers={"Vary": "Accept-Encoding"})
-    if "gzip" in request.headers.get("Accept-Encoding", ""):
+    if _GZIP.search(request.headers.get("Accept-Encoding", "")):
         response.enable_compression(web.ContentCoding.gzip)
     return _validated(response, etag, updated)
 
@@ -151,7 +174,7 @@ async def serve(app: web.Application, port: int = 0) -> AsyncIterator[str]:
 
     Raises: OSError if the port is in use.
     """
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1, logger=_logger)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", port).start()

@@ -134,7 +134,7 @@ class Faults:
             return cls(**_read(json.loads(path.read_bytes())))
         except OSError as error:
             raise ValueError(f"{path}: {error.strerror}") from error
-        except (ValueError, TypeError) as error:
+        except (RecursionError, TypeError, ValueError) as error:
             raise ValueError(f"{path}: {error}") from error
 
     @property
