@@ -1,4 +1,4 @@
-"""The benchmark runs, and says what it found. What the figures are depends on the machine, and is not tested."""
+"""The benchmark runs and writes its tables. The figures depend on the machine and are not tested."""
 
 import json
 import re
@@ -11,31 +11,30 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 from benchmarks.images import draw_grainy_cover
-from conftest import PROJECT, environment
+from scrapy_command import PROJECT, Done, environment, run_program
 
 from timecoverspider.dataset.images import validate_image
 from timecoverspider.replica import pages
 from timecoverspider.replica.images import draw_cover
 from timecoverspider.replica.issues import issue_dates
 
+pytestmark = pytest.mark.slow
+
 MARKED = re.compile(r"<!-- benchmark -->\n(.*)<!-- /benchmark -->", re.DOTALL)
 
 
-def run_benchmark(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, str(PROJECT / "tests" / "benchmarks"), *arguments],
-        env=environment(), capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+def run_benchmark(*arguments: str) -> Done:
+    return run_program(sys.executable, str(PROJECT / "tests" / "benchmarks"), *arguments, cwd=PROJECT)
 
 
 def cells(text: str, client: str) -> list[str]:
-    """The client's row in the only table that has it."""
+    """Return the row of a client in the only table that has one."""
     [row] = [line for line in text.splitlines() if line.startswith(f"| {client} |")]
     return [cell.strip() for cell in row.strip("|").split("|")]
 
 
 def served_sizes(*arguments: str) -> list[int]:
-    """The sizes in bytes of every sixtieth image of the benchmark's server."""
+    """Return the sizes in bytes of every sixtieth image of the server."""
     command = [sys.executable, str(PROJECT / "tests" / "benchmarks" / "archive.py"), "--issues", "4763", *arguments]
     with subprocess.Popen(
         command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -54,7 +53,7 @@ def test_served_images_have_the_sizes_of_real_covers() -> None:
     assert sum(40_000 <= size <= 100_000 for size in sizes) >= 0.8 * len(sizes)
 
 
-def test_served_images_of_a_large_archive_have_1_kb() -> None:
+def test_tiny_images_have_1_kb() -> None:
     assert max(served_sizes("--tiny")) < 1_100
 
 
@@ -65,7 +64,7 @@ def test_image_is_deterministic_and_has_the_pixels_of_the_replica(day: date) -> 
     assert validate_image(image) == validate_image(draw_cover(day, pages.image_width(day)))
 
 
-def test_benchmark_puts_a_table_of_both_clients_into_a_readme(tmp_path: Path) -> None:
+def test_readme_gets_a_table_with_both_projects(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     shipped = (PROJECT / "README.md").read_text()
     readme.write_text(shipped)
@@ -82,7 +81,7 @@ def test_benchmark_puts_a_table_of_both_clients_into_a_readme(tmp_path: Path) ->
     assert "exit status" not in written
 
 
-def test_benchmark_shows_what_verification_costs() -> None:
+def test_verification_table_has_the_crawl_with_and_without_decoding() -> None:
     done = run_benchmark("--issues", "30", "--pairs", "1", "--only", "verification")
     assert done.returncode == 0, done.stderr
     headings = cells(done.stdout, "")
@@ -91,7 +90,7 @@ def test_benchmark_shows_what_verification_costs() -> None:
     assert "exit status" not in done.stdout
 
 
-def test_benchmark_needs_the_marks_in_a_readme(tmp_path: Path) -> None:
+def test_readme_without_marks_is_refused_and_not_changed(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     readme.write_text("No marks.")
     done = run_benchmark("--readme", str(readme))
@@ -100,7 +99,7 @@ def test_benchmark_needs_the_marks_in_a_readme(tmp_path: Path) -> None:
     assert readme.read_text() == "No marks."
 
 
-def test_benchmark_shows_what_a_larger_archive_costs() -> None:
+def test_scale_table_has_a_row_for_each_size() -> None:
     done = run_benchmark("--scale", "30")
     assert done.returncode == 0, done.stderr
     row = dict(zip(cells(done.stdout, "covers"), cells(done.stdout, "30"), strict=True))

@@ -100,7 +100,7 @@ def test_downloader_still_exceeds_the_concurrency_of_a_slot() -> None:
     assert flying[1] > 1
 
 
-def test_gunzip_still_takes_half_a_stream_for_a_whole_one() -> None:
+def test_gunzip_still_takes_half_a_stream_for_a_complete_one() -> None:
     """If it does not, ``_check`` in downloadermiddlewares/httpcompression.py can go."""
     assert gunzip(gzip.compress(b"x" * 1000)[:-8])
 

@@ -1,34 +1,34 @@
-"""Measures this project beside the tutorial's, and a few downloaders, with a server on the same machine.
+"""Measure this project beside the tutorial's, and a few downloaders, with a server on the same machine.
 
     .venv/bin/python tests/benchmarks
 
-Measured, for each client as a process of its own, in a new folder and in turns with the other:
+Each client is a process of its own in a new folder, and the clients take turns:
 
-- *engine*: no latency, 16 requests in flight on both sides. What the programs themselves cost. Downloaders that are
-  installed stand beside it for orientation: they get all addresses beforehand, read no page and check no picture.
-- *polite*: 50 ms latency, and a server that answers eight requests of each host at a time, whatever is asked.
+- *engine*: no latency, 16 requests in flight on both sides: what the programs themselves cost. Installed downloaders
+  are measured for comparison: they get all URLs beforehand, read no page and validate no image.
+- *polite*: 50 ms latency, and a server that answers eight requests of each host at a time.
 - *recrawl*: the same command again in the folder that a crawl has just filled.
-- *verification*: this project with and without the decoding of each picture before it is stored.
+- *verification*: this project with and without decoding each image before it is stored.
 - *start*: the time that ``scrapy crawl --help`` takes.
-- with ``--scale``: this project alone with archives of 4,763 covers and more, and pictures of 1 KB.
+- with ``--scale``: this project alone with archives of 4,763 covers and more, and images of 1 KB.
 
-Wall time counts from the start of the process to its end, CPU time is the user's and the system's, covers are records
-whose files are there. Not measured, and good to know:
+Wall time counts from the start of the process to its end. CPU time is the user's and the system's. Covers are records
+whose files exist. What the figures do not say:
 
-- Client and server share the machine's cores. With two, a client that uses more than one takes time from the server,
-  so that differences of wall time are smaller than they would be with a server elsewhere; CPU time is the client's own.
-- Images are drawn beforehand, and pages rendered once: the server's work is small and the same for all clients.
-- Images are as large as real covers: the median is 55 KB, and nine in ten have 40 to 100 KB. Nothing of that is
-  padding: to decode the median image takes 0.50 ms, the median of 42 real covers 0.45 ms, and a plain drawing 0.16 ms.
-- The tutorial's spider loses all covers of June and July. It fetches fewer pictures, hence covers per second.
-- This project flushes each picture to disk, and decodes it. What a flush costs depends on the disk.
-- Where making a file is slow, it is much of what there is to see: look at the system's part of the CPU time. The
-  folders are where TMPDIR says, and deleted in the end: there must be 400 MB for each crawl.
-- Peak memory is that of the process and those of its children, added up, whether they were at the same time or not.
-- A process starts with the peak memory of the one that starts it, here about 15 MB: a downloader may need less.
-- The least time of *polite* is arithmetic. A bare aiohttp client, which asks for the cover pages alone and has their
-  addresses beforehand, took 1.04 times as long with a server of 50.5 ms on one machine: that is timers and wake-ups.
-- Nothing here is a network. Loopback loses no packets and has no bandwidth to share.
+- Client and server share the machine's cores. If a client uses more than one of two cores, it takes time from the
+  server, and differences of wall time are smaller than with a server elsewhere. CPU time is the client's alone.
+- Images are drawn beforehand, and pages are rendered once: the server's work is small and the same for all clients.
+- Images are as large as real covers: the median is 55 KB, and nine in ten have 40 to 100 KB. They have no padding:
+  the median image is decoded in 0.50 ms, the median of 42 real covers in 0.45 ms, and a plain drawing in 0.16 ms.
+- The tutorial's spider loses all covers of June and July. It fetches fewer images, so compare covers per second.
+- This project flushes each image to disk and decodes it. What a flush costs depends on the disk.
+- If the file system is slow to make files, this dominates: look at the system's part of the CPU time. The folders are
+  in TMPDIR and are deleted at the end. Each crawl needs 400 MB.
+- Peak memory is the sum of the peaks of the process and of its children, even if these were at different times.
+- A process starts with the peak memory of its parent, here about 15 MB: a downloader may need less.
+- The least time of *polite* is computed. A bare aiohttp client that had all URLs and requested the cover pages alone
+  took 1.04 times as long, with a server of 50.5 ms on one machine: the difference is timers and wake-ups.
+- There is no network. Loopback loses no packets and shares no bandwidth.
 """
 
 import argparse
@@ -36,7 +36,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from measure import PROJECT, serving
+from measure import HERE, serving
 from regimes import (
     Measured,
     folders,
@@ -56,7 +56,7 @@ REGIMES = ("engine", "polite", "recrawl", "verification", "start")
 def number(text: str) -> int:
     value = int(text)
     if value < 1:
-        raise argparse.ArgumentTypeError("it is 1 or more")
+        raise argparse.ArgumentTypeError("must be 1 or more")
     return value
 
 
@@ -75,28 +75,28 @@ def _options() -> argparse.Namespace:
         nargs="?",
         const=REAL_SIZE * 10,
         metavar="N",
-        help="in place of the regimes, or beside those of --only: archives of N issues and of N/10, N/100 down to 4763 "
+        help="measure archives of N issues and of N/10, N/100 down to 4763, and no regimes but those of --only "
         "(default: 47630; 476300 takes long, and 5 GB of disk)",
     )
     parser.add_argument(
         "--readme",
         type=Path,
         nargs="?",
-        const=PROJECT / "README.md",
+        const=HERE / "README.md",
         metavar="FILE",
-        help="put the tables into this file too (default: README.md)",
+        help="also write the tables to this file (default: tests/benchmarks/README.md)",
     )
     options = parser.parse_args()
     if options.readme:
         try:
-            split_at_marks(options.readme)  # now, and not when all is measured
+            split_at_marks(options.readme)  # before measuring takes its time
         except (OSError, ValueError) as error:
             parser.error(str(error))
     return options
 
 
 def _measure(regimes: Sequence[str], issues: int, pairs: int) -> tuple[Measured, dict[str, str]]:
-    """What the regimes showed, and the versions of the libraries."""
+    """Return the results by regime, and the versions of the libraries."""
     measured = Measured(issues)
     with serving(issues) as server:
         if set(regimes) - {"start"}:

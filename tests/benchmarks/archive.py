@@ -1,8 +1,8 @@
 """The server of the benchmark: the replica in a process of its own, with images that are drawn beforehand.
 
-The images are a few of the replica's covers, with the sizes of real covers (see images.py), or 1 KB with ``--tiny``.
-It prints one line of JSON, its port and the versions of what it runs on, and ends when its standard input does. With
-``--list`` it prints the addresses of the whole archive in place of that, for clients that do not follow links.
+The images are a few of the replica's covers with the sizes of real covers (see images.py), or of 1 KB with ``--tiny``.
+The server prints one line of JSON, with its address and the versions of its libraries, and ends when its standard input
+is closed. With ``--list`` the program prints all URLs of the archive, for clients that do not follow links.
 """
 
 import argparse
@@ -32,19 +32,19 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 HOSTS = (pages.SEARCH, pages.CONTENT, pages.IMAGES)
 POOL = 16  # images: drawn in less than a second, and with 1 MB small enough to stay in the processor's cache
-KEPT_PAGES = 20_000  # all of the archive's own 4,763 issues; a larger archive's are rendered each time
+STORED_PAGES = 20_000  # all of the archive's own 4,763 issues; those of a larger archive are rendered each time
 LATE = 0.0005  # seconds by which uvloop's timers, which count milliseconds, end too late on average
 MODIFIED = datetime(2014, 3, 10, tzinfo=UTC)
 
 
 class Meter:
-    """Counts requests, and keeps as many of each host waiting as it is told."""
+    """Counts requests, and limits how many of each host are answered at a time."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self, latency: float = 0, in_flight: int = 0) -> None:
-        """Begin to count anew; *in_flight* is the limit for each host, where 0 is none."""
+        """Count from 0; *in_flight* is the limit for each host, and 0 is no limit."""
         self._latency = latency
         self._gates = {host: Semaphore(in_flight) for host in HOSTS} if in_flight else {}
         self._first: float | None = None
@@ -56,7 +56,7 @@ class Meter:
         return {"first": self._first, "requests": self._requests, "most": self._most}
 
     async def measured(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answer a request, after the latency, when it is its turn."""
+        """Answer a request after the latency, when the limit of its host allows."""
         host = request.host
         if self._first is None:
             self._first = time.monotonic()
@@ -72,7 +72,7 @@ class Meter:
             self._flying[host] -= 1
 
     async def _late(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """The answer when the latency is over, of which its making is a part."""
+        """Answer when the latency is over; the time to make the answer counts."""
         started = time.monotonic()
         response = await handler(request)
         if self._latency:
@@ -80,20 +80,20 @@ class Meter:
         return response
 
 
-def _tiny_picture() -> bytes:
-    """A whole JPEG of about 1 KB, most of it a comment."""
+def _tiny_image() -> bytes:
+    """Return a valid JPEG of about 1 KB, most of it a comment."""
     file = BytesIO()
     Image.new("L", (16, 21), 128).save(file, "JPEG", comment=b"A small cover for a large archive. " * 20)
     return file.getvalue()
 
 
-class Pictures:
-    """A few pictures, one of which stands at each address."""
+class Images:
+    """A few images, one of which each image URL gives."""
 
     def __init__(self, days: Sequence[date], tiny: bool) -> None:
         self._known = frozenset(pages.image_url(day).partition(pages.IMAGES)[2] for day in days)
         step = max(len(days) // POOL, 1)
-        drawn = [_tiny_picture()] if tiny else [draw_grainy_cover(day) for day in days[::step]]
+        drawn = [_tiny_image()] if tiny else [draw_grainy_cover(day) for day in days[::step]]
         self._pool = [(body, ETag(f"{crc32(body):08x}")) for body in drawn]
 
     def answer(self, request: web.Request) -> web.Response:
@@ -112,16 +112,16 @@ class Pictures:
 
 
 class Pages:
-    """Pages as the replica has them, rendered and compressed once."""
+    """The replica's pages, rendered and compressed once."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, str, bool], tuple[bytes, dict[str, str]]] = {}
+        self._stored: dict[tuple[str, str, bool], tuple[bytes, dict[str, str]]] = {}
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         zipped = "gzip" in request.headers.get("Accept-Encoding", "")
         key = (request.host, request.path_qs, zipped)
-        if kept := self._kept.get(key):
-            return web.Response(body=kept[0], headers=kept[1])
+        if stored := self._stored.get(key):
+            return web.Response(body=stored[0], headers=stored[1])
         response = await handler(request)
         if not isinstance(response, web.Response) or not isinstance(response.body, bytes) or response.status != 200:
             return response
@@ -129,19 +129,19 @@ class Pages:
         headers.pop("Content-Length", None)
         if zipped:
             body, headers["Content-Encoding"] = gzip.compress(body), "gzip"
-        if len(self._kept) < KEPT_PAGES:
-            self._kept[key] = body, headers
+        if len(self._stored) < STORED_PAGES:
+            self._stored[key] = body, headers
         return web.Response(body=body, headers=headers)
 
 
 def benchmark_app(days: Sequence[date], tiny: bool) -> web.Application:
-    """The replica behind the meter; ``/benchmark/counters`` reads the counters, ``/benchmark/reset`` sets them to 0."""
-    meter, pictures, kept = Meter(), Pictures(days, tiny), Pages()
+    """Return the replica behind a meter, which ``/benchmark/counters`` reads and ``/benchmark/reset`` sets to 0."""
+    meter, images, stored = Meter(), Images(days, tiny), Pages()
 
     async def content(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.host == pages.IMAGES and request.path != "/robots.txt":
-            return pictures.answer(request)
-        return await kept.answer(request, handler)
+            return images.answer(request)
+        return await stored.answer(request, handler)
 
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -158,8 +158,8 @@ def benchmark_app(days: Sequence[date], tiny: bool) -> web.Application:
     return app
 
 
-def addresses(days: Sequence[date]) -> list[str]:
-    """All pages and pictures of the archive, in the order in which a crawl meets them."""
+def urls(days: Sequence[date]) -> list[str]:
+    """Return the URLs of all pages and images, in the order in which a crawl meets them."""
     found = [f"http://{pages.SEARCH}/results.html?N=46&Ns=p_date_range|1"]
     for offset in range(0, len(days), pages.PAGE_SIZE):
         found.append(pages.listing_url(offset=offset))
@@ -173,18 +173,18 @@ async def _serve(days: Sequence[date], tiny: bool) -> None:
         versions = {name: version(name) for name in ("Scrapy", "Pillow")}
         sys.stdout.write(json.dumps({"address": address, "versions": versions}) + "\n")
         sys.stdout.flush()
-        await asyncio.to_thread(sys.stdin.read)  # until whoever started this closes it, or is no more
+        await asyncio.to_thread(sys.stdin.read)  # until the parent closes it or ends
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--issues", type=int)
     parser.add_argument("--tiny", action="store_true", help="images of 1 KB")
-    parser.add_argument("--list", action="store_true", help="print all addresses, and serve nothing")
+    parser.add_argument("--list", action="store_true", help="print all URLs, and serve nothing")
     options = parser.parse_args()
     days = issue_dates(options.issues)
     if options.list:
-        sys.stdout.write("".join(f"{url}\n" for url in addresses(days)))
+        sys.stdout.write("".join(f"{url}\n" for url in urls(days)))
     else:
         uvloop.run(_serve(days, options.tiny))
 

@@ -1,4 +1,4 @@
-"""The clients that are measured: the tutorial's project, this one, and downloaders to compare them with."""
+"""The clients that are measured: the tutorial's project, this project, and downloaders for comparison."""
 
 import shutil
 import subprocess
@@ -16,7 +16,7 @@ SPIDER = "pyimagesearch-cover-spider"
 
 @dataclass(frozen=True)
 class Crawler:
-    """A Scrapy project, and how it is run in a folder."""
+    """A Scrapy project, and how to run it in a folder."""
 
     name: str
     variables: dict[str, str]
@@ -35,12 +35,13 @@ def _settings(**values: object) -> list[str]:
 
 
 def _ours(folder: Path) -> list[str]:
-    # "live" is what obeys http_proxy; its manners are taken off again, for the replica needs none of them.
+    # "live" obeys http_proxy. Its delays are turned off, because the server is a replica.
     return _settings(ARCHIVE="live", DOWNLOAD_DELAY=0, AUTOTHROTTLE_ENABLED=False, FILES_STORE=folder / "output")
 
 
 TUTORIAL_CRAWLER = Crawler(
-    TUTORIAL, {"PYTHONPATH": str(PROJECT / "tests" / "tutorial"), "SCRAPY_SETTINGS_MODULE": "tutorial.settings"}
+    TUTORIAL,
+    {"PYTHONPATH": str(PROJECT / "tests" / "tools" / "tutorial"), "SCRAPY_SETTINGS_MODULE": "tutorial.settings"},
 )
 OURS_CRAWLER = Crawler(OURS, {"PYTHONPATH": str(PROJECT), "SCRAPY_SETTINGS_MODULE": "timecoverspider.settings"}, _ours)
 CRAWLERS = (TUTORIAL_CRAWLER, OURS_CRAWLER)
@@ -50,13 +51,13 @@ UNVERIFIED_CRAWLER = Crawler(
     lambda folder: [*_ours(folder), *_settings(ITEM_PIPELINES='{"unverified.UnverifiedPipeline": 1}')],
 )
 
-# What this project is told beside that, by the number of requests that it may have in flight.
+# This project's settings for the number of requests in flight.
 EQUAL_TO_THE_TUTORIAL = _settings(CONCURRENT_REQUESTS=IN_FLIGHT, CONCURRENT_REQUESTS_PER_DOMAIN=IN_FLIGHT)
-AS_SHIPPED = _settings(CONCURRENT_REQUESTS_PER_DOMAIN=8)  # what it has of the replica, and "live" lowers to 2
+AS_SHIPPED = _settings(CONCURRENT_REQUESTS_PER_DOMAIN=8)  # as with the replica; "live" lowers it to 2
 
 
-def addresses(issues: int) -> list[str]:
-    """All addresses of the archive, from a process of its own that knows how they are made."""
+def urls(issues: int) -> list[str]:
+    """Return all URLs of the archive, from a process of its own, so that this one stays small."""
     command = python("archive.py", "--list", "--issues", str(issues))
     variables = environment(PYTHONPATH=str(PROJECT))
     return subprocess.run(command, env=variables, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
@@ -89,7 +90,7 @@ def _wget2(folder: Path, proxy: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Downloader:
-    """A program that downloads a list of addresses, and how that list is written."""
+    """A program that downloads a list of URLs, and the format of that list."""
 
     program: str
     name: str
@@ -101,7 +102,7 @@ class Downloader:
         return shutil.which(self.program) is not None
 
     def prepare(self, folder: Path, urls: Iterable[str]) -> None:
-        """Write the list. A picture's file ends in .jpg, whatever the program."""
+        """Write the list. The name of an image's file ends in .jpg, whatever the program."""
         (folder / "files").mkdir()
         with (folder / "list").open("w") as file:
             for number, url in enumerate(urls):

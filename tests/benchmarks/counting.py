@@ -1,6 +1,6 @@
-"""How many covers a crawl has got: records in its feed whose files are there.
+"""Count the covers of a crawl: records in its feed whose files exist.
 
-A process of its own, for what it reads would make its caller larger (see measure.py).
+A process of its own, because reading the feed would raise the peak memory of its caller (see measure.py).
 """
 
 import json
@@ -9,10 +9,10 @@ from pathlib import Path
 
 
 def count_covers(folder: Path) -> int:
-    """Pictures that output.json in *folder* names and that are in output/, each once.
+    """Count the images that output.json in *folder* names and output/ holds, each once.
 
-    Both feeds have a record a line. They are read line by line, for after a second crawl the tutorial's holds two
-    lists, which is no JSON any more.
+    Both projects write a record a line. The feed is read by line, because after a second crawl the tutorial's feed
+    holds two lists, which is not JSON.
     """
     feed, named = folder / "output.json", set()
     if not feed.exists():

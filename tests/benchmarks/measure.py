@@ -1,7 +1,7 @@
-"""Processes: the server, and the clients with what each of them costs.
+"""Start the server and the clients, and measure what each client costs.
 
-This module, and whatever is imported where it runs, stays small. A process that is started begins with the peak memory
-of the one that starts it, so that nothing measured here could be smaller than that.
+This module and its imports stay small: a process starts with the peak memory of its parent, so that no client could be
+measured as smaller than this process.
 """
 
 import json
@@ -22,10 +22,10 @@ PROJECT = HERE.parent.parent
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """The caller's environment without proxies and without settings of its own."""
+    """Return the caller's environment without proxies and without Scrapy settings."""
     unwanted = ("_proxy", "xdg_config_home", "pythonpath", "scrapy_settings_module")
-    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith(unwanted)}
-    return {**kept, **changes}
+    inherited = {name: value for name, value in os.environ.items() if not name.lower().endswith(unwanted)}
+    return {**inherited, **changes}
 
 
 def python(script: str, *arguments: str) -> list[str]:
@@ -34,35 +34,35 @@ def python(script: str, *arguments: str) -> list[str]:
 
 @dataclass
 class Result:
-    """What one run of a client cost, and what it got."""
+    """What one run of a client cost, and how many covers it stored."""
 
-    wall: float  # seconds, from the moment it was started
+    wall: float  # seconds, from the start of the process to its end
     cpu: float  # seconds, of the user's and the system's
-    system: float  # seconds of those, which go into files and sockets
+    system: float  # seconds of these in the system, for files and sockets
     memory: int  # bytes, the peak of the process and the peaks of its children
     status: int
-    first_request: float | None = None  # seconds until the server had it
+    first_request: float | None = None  # seconds from the start of the process until the server received it
     requests: int = 0
-    most: int = 0  # requests that were waiting for one host at a time
+    most: int = 0  # requests in flight at one host at the same time
     covers: int = 0
 
 
 @dataclass
 class Server:
-    """The archive that clients are measured with."""
+    """The server that all clients are measured with."""
 
     address: str
     versions: dict[str, str]
 
     def reset(self, latency: float = 0, in_flight: int = 0) -> None:
         """Count from 0, with a latency in seconds and a limit of requests in flight for each host (0 is none)."""
-        self._ask(f"/benchmark/reset?latency={latency}&in_flight={in_flight}")
+        self._get(f"/benchmark/reset?latency={latency}&in_flight={in_flight}")
 
     def counters(self) -> dict[str, Any]:
-        return self._ask("/benchmark/counters")
+        return self._get("/benchmark/counters")
 
-    def _ask(self, path: str) -> dict[str, Any]:
-        # By hand, for http.client takes half as much memory again as all the rest of this process.
+    def _get(self, path: str) -> dict[str, Any]:
+        # By hand, because http.client would add half of the memory that this process needs without it.
         host, _, port = self.address.removeprefix("http://").partition(":")
         with socket.create_connection((host, int(port))) as connection:
             connection.sendall(f"GET {path} HTTP/1.0\r\nHost: {host}:{port}\r\n\r\n".encode())
@@ -72,7 +72,7 @@ class Server:
 
 @contextmanager
 def serving(issues: int, tiny: bool = False) -> Iterator[Server]:
-    """A server for as long as the context lasts. It ends by itself should this process be killed."""
+    """Start the server for the duration of the context. If this process is killed, the server ends by itself."""
     arguments = ["--issues", str(issues), *(["--tiny"] if tiny else [])]
     with subprocess.Popen(
         python("archive.py", *arguments),
@@ -90,19 +90,19 @@ def serving(issues: int, tiny: bool = False) -> Iterator[Server]:
 
 @contextmanager
 def _watching(pid: int) -> Iterator[dict[int, int]]:
-    """The peak memory in bytes of each child that the process has, by its number, looked up ten times a second.
+    """Give the peak memory in bytes of each child of a process by its PID, read ten times a second.
 
-    Where there is no /proc, it stays empty.
+    Without /proc, there are no children in it.
     """
     peaks: dict[int, int] = {}
     over = Event()
 
     def watch() -> None:
         while not over.wait(0.1):
-            with suppress(OSError):  # one that has ended meanwhile
+            with suppress(OSError):  # the child has ended
                 for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
                     _, _, after = Path(f"/proc/{child}/status").read_text().partition("VmHWM:")
-                    now = int((after or "0").split()[0]) * 1024  # one that has ended, and is still listed, has none
+                    now = int((after or "0").split()[0]) * 1024  # an ended child that is still listed has no VmHWM
                     peaks[int(child)] = max(now, peaks.get(int(child), 0))
 
     watcher = Thread(target=watch)
@@ -115,7 +115,7 @@ def _watching(pid: int) -> Iterator[dict[int, int]]:
 
 
 def run(command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> Result:
-    """Run a command in a folder, with its output in files there, and say what it cost."""
+    """Run a command in a folder, write its output to files there, and measure what it costs."""
     with (folder / "stdout").open("wb") as output, (folder / "stderr").open("wb") as errors:
         started = time.monotonic()
         process = subprocess.Popen(
@@ -129,7 +129,7 @@ def run(command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> R
                 process.wait()
                 raise
             wall = time.monotonic() - started
-    process.returncode = os.waitstatus_to_exitcode(status)  # Popen cannot know that somebody else has waited
+    process.returncode = os.waitstatus_to_exitcode(status)  # because os.wait4 has reaped it, not Popen
     # Linux gives kilobytes, macOS bytes.
     memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) + sum(children.values())
     return Result(wall, usage.ru_utime + usage.ru_stime, usage.ru_stime, memory, process.returncode)
@@ -148,9 +148,9 @@ def crawl(
     latency: float = 0,
     in_flight: int = 0,
 ) -> Result:
-    """Run a command that asks the server, and add what the server saw of it. Its covers are not counted yet."""
+    """Run a client, and add what the server counted. Covers are not counted yet."""
     server.reset(latency, in_flight)
-    started = time.monotonic()  # the server's clock too, on one machine
+    started = time.monotonic()  # the same clock as the server's, on one machine
     result = run(command, folder, variables)
     seen = server.counters()
     result.first_request = None if seen["first"] is None else seen["first"] - started

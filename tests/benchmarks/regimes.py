@@ -1,4 +1,4 @@
-"""The regimes in which both projects are measured, always in turns, so that a slow minute hits both."""
+"""The regimes in which both projects are measured, in turns, so that a slow minute hits both."""
 
 import sys
 import tempfile
@@ -17,7 +17,7 @@ from clients import (
     UNVERIFIED_CRAWLER,
     Crawler,
     Downloader,
-    addresses,
+    urls,
 )
 from measure import Result, Server, count_covers, crawl, run
 
@@ -30,7 +30,7 @@ STARTS = 7
 
 @dataclass
 class Measured:
-    """What has been measured, by regime."""
+    """All results, by regime."""
 
     issues: int
     engine: Results = field(default_factory=dict)
@@ -47,9 +47,9 @@ def say(text: str) -> None:
 
 @contextmanager
 def folders() -> Iterator[None]:
-    """Have fresh_folder make its folders in one that is deleted when the context ends, and not before.
+    """Make fresh_folder use a folder that is deleted when the context ends, and not before.
 
-    A file system that has just deleted thousands of files takes up to twenty times as long to make new ones.
+    After deleting thousands of files, a file system takes up to twenty times as long to make new ones.
     """
     before = tempfile.tempdir
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
@@ -71,7 +71,7 @@ def _variables(crawler: Crawler, folder: Path, server: Server) -> dict[str, str]
 def measured_crawl(
     label: str, crawler: Crawler, folder: Path, server: Server, more: Sequence[str] = (), **limits: float
 ) -> Result:
-    """One crawl, announced under a label. *more* is what the tutorial's is not told."""
+    """Run one crawl, and report it under a label. *more* are arguments for this project alone."""
     say(f"{label}, {crawler.name}: ")
     command = crawler.command(folder, *(() if crawler is TUTORIAL_CRAWLER else more))
     result = crawl(command, folder, _variables(crawler, folder, server), server, **limits)
@@ -81,14 +81,14 @@ def measured_crawl(
 
 
 def warm_up(server: Server) -> None:
-    """A crawl of each that is not counted: it fills the caches of the disk and of the server."""
+    """Run one crawl of each project that does not count, to fill the caches of the disk and of the server."""
     for crawler in CRAWLERS:
         folder = fresh_folder()
         measured_crawl("warm-up", crawler, folder, server, EQUAL_TO_THE_TUTORIAL)
 
 
 def measure_engine(measured: Measured, server: Server, pairs: int, again: bool) -> None:
-    """Crawls without latency and with as many requests in flight; and, if *again*, the same in the same folder."""
+    """Crawl without latency, with the same number of requests in flight; if *again*, crawl twice in each folder."""
     for pair in range(pairs):
         for crawler in CRAWLERS:
             folder = fresh_folder()
@@ -102,7 +102,7 @@ def measure_engine(measured: Measured, server: Server, pairs: int, again: bool) 
 
 
 def measure_polite(measured: Measured, server: Server, pairs: int) -> None:
-    """Crawls of a distant server that lets nobody have more than eight requests answered at a time."""
+    """Crawl a distant server that answers at most eight requests of each host at a time."""
     for pair in range(pairs):
         for crawler in CRAWLERS:
             folder = fresh_folder()
@@ -113,7 +113,7 @@ def measure_polite(measured: Measured, server: Server, pairs: int) -> None:
 
 
 def measure_verification(measured: Measured, server: Server, pairs: int) -> None:
-    """Crawls of this project with and without the decoding of what it stores, as in the engine's regime."""
+    """Crawl as in the engine's regime, with this project alone, with and without decoding images."""
     for pair in range(pairs):
         for crawler in (UNVERIFIED_CRAWLER, OURS_CRAWLER):
             label = f"verification, pair {pair + 1} of {pairs}"
@@ -122,7 +122,7 @@ def measure_verification(measured: Measured, server: Server, pairs: int) -> None
 
 
 def measure_start(measured: Measured) -> None:
-    """The command's help, which shows how long the command takes to come to life. The first of each is a warm-up."""
+    """Run ``--help``, which shows how long the command takes to start. The first run of each project is a warm-up."""
     for number in range(STARTS + 1):
         for crawler in CRAWLERS:
             folder = fresh_folder()
@@ -133,13 +133,13 @@ def measure_start(measured: Measured) -> None:
 
 
 def measure_downloaders(measured: Measured, server: Server, pairs: int) -> None:
-    """Programs that need not read a page, on the list of all addresses, where they are installed."""
+    """Run each installed downloader on the list of all URLs."""
     installed = [downloader for downloader in DOWNLOADERS if downloader.installed]
-    urls = addresses(measured.issues) if installed else []
+    all_urls = urls(measured.issues) if installed else []
     for number in range(pairs):
         for downloader in installed:
             say(f"downloaders, {number + 1} of {pairs}, {downloader.name}: ")
-            result = _download(downloader, urls, server)
+            result = _download(downloader, all_urls, server)
             measured.engine.setdefault(downloader.name, []).append(result)
             say(f"{result.wall:.1f} s, {result.covers:,} covers, exit status {result.status}\n")
 

@@ -1,4 +1,4 @@
-"""What was measured, as Markdown."""
+"""The results as Markdown."""
 
 import os
 import sys
@@ -28,7 +28,7 @@ COUNTS = (COVERS, REQUESTS, MOST)  # of which a ratio says nothing
 
 
 def median(values: Sequence[float]) -> float:
-    """The middle value; statistics.median without its module, which would make this process larger."""
+    """Return the median. The module statistics would raise the peak memory of this process (see measure.py)."""
     ordered, middle = sorted(values), len(values) // 2
     return ordered[middle] if len(values) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
@@ -39,7 +39,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def compared(results: Results, columns: Sequence[Column]) -> str:
-    """A row for each client with its medians, and one with what the second takes of what the first takes."""
+    """Return a row for each client with its medians, and a row with the ratios of the second to the first."""
     rows = [
         [name, *(form.format(median([value(run) for run in runs])) for _, value, form in columns)]
         for name, runs in results.items()
@@ -67,7 +67,7 @@ def _failures(results: Results) -> str:
 
 
 def machine(versions: dict[str, str]) -> str:
-    """One line about what all this ran on."""
+    """Return one line about the machine and the versions."""
     names = ["a processor of unknown make"]
     information = Path("/proc/cpuinfo")
     if information.exists():
@@ -84,7 +84,7 @@ def _section(title: str, explanation: str, results: Results, columns: Sequence[C
 
 
 def markdown(measured: Measured, scale: Sequence[Size], versions: dict[str, str]) -> str:
-    """All tables of what was measured."""
+    """Return all tables."""
     parts = [machine(versions)]
     bound = -(-measured.issues // POLITE_IN_FLIGHT) * LATENCY
     if measured.engine:
@@ -105,12 +105,12 @@ def markdown(measured: Measured, scale: Sequence[Size], versions: dict[str, str]
         text = "the same command again, where nothing is new"
         parts.append(_section("Recrawl", text, measured.recrawl, (WALL, CPU, SYSTEM, COVERS, REQUESTS, MEMORY)))
     if measured.verification:
-        text = "this project, as in the first table, and without the decoding of what it stores"
+        text = "this project, as in the first table, and without decoding the images that it stores"
         parts.append(_section("Verification", text, measured.verification, (WALL, CPU, SYSTEM, COVERS, MEMORY)))
     if measured.start:
         parts.append(_section("Start", "`scrapy crawl --help`", measured.start, (WALL, CPU, MEMORY)))
     if scale:
-        parts.append(f"**Scale**: this project, pictures of 1 KB, no latency; one run each.\n\n{_scaled(scale)}")
+        parts.append(f"**Scale**: this project, images of 1 KB, no latency; one run each.\n\n{_scaled(scale)}")
     return "\n\n".join(parts)
 
 
@@ -139,13 +139,17 @@ def _scaled(scale: Sequence[Size]) -> str:
 
 
 def _memory_per_cover(smallest: Result, larger: Result) -> str:
-    """What each cover that the smallest archive has not adds to the peak."""
+    """Return how much each cover beyond the smallest archive adds to the peak."""
     covers = larger.covers - smallest.covers
     return f"{(larger.memory - smallest.memory) / covers:,.0f} bytes" if covers else ""
 
 
 def split_at_marks(readme: Path) -> tuple[str, str]:
-    """What stands before the tables and what after them, marks included. Raises ValueError where there are no marks."""
+    """Return the text before the tables and the text after them, with the marks.
+
+    Raises:
+        ValueError: if there are no marks.
+    """
     before, begin, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):

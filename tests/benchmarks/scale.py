@@ -12,7 +12,7 @@ REAL_SIZE = 4763
 
 @dataclass
 class Size:
-    """What one size of the archive took, and what it left on disk."""
+    """What the crawls of one size of the archive cost, and how large the files are that they left."""
 
     crawl: Result
     recrawl: Result
@@ -21,7 +21,7 @@ class Size:
 
 
 def sizes_up_to(issues: int) -> list[int]:
-    """A size, and its tenth and hundredth as long as they are not below the real one, smallest first."""
+    """Return a size, and its tenth, hundredth and so on down to the real size, smallest first."""
     sizes = [issues]
     while sizes[0] // 10 >= REAL_SIZE:
         sizes.insert(0, sizes[0] // 10)
@@ -29,7 +29,7 @@ def sizes_up_to(issues: int) -> list[int]:
 
 
 def measure_scale(sizes: Sequence[int]) -> list[Size]:
-    """A crawl and a recrawl of each size, without latency, of pictures of 1 KB."""
+    """Run a crawl and a recrawl of each size, without latency, with images of 1 KB."""
     return [_measure(issues) for issues in sizes]
 
 

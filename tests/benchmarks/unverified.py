@@ -1,6 +1,6 @@
-"""This project without the decoding of pictures, of which it reads the headers alone: to see what decoding costs.
+"""This project, but images are not decoded: it reads their headers alone, to show what decoding costs.
 
-A crawl takes the pipeline from here, and the pipeline runs this module as the process that stores pictures.
+A crawl uses the pipeline of this module, and the pipeline runs this module as the process that stores images.
 """
 
 from io import BytesIO
@@ -9,10 +9,10 @@ from timecoverspider.dataset import image_store_worker
 
 
 def _size_in_header(content: bytes) -> tuple[int, int]:
-    from PIL import Image  # noqa: PLC0415 (as the process does that this one stands in for)
+    from PIL import Image  # noqa: PLC0415 (as image_store_worker does)
 
-    with Image.open(BytesIO(content)) as picture:
-        return picture.size
+    with Image.open(BytesIO(content)) as image:
+        return image.size
 
 
 if __name__ == "__main__":
@@ -22,6 +22,6 @@ else:
     from timecoverspider.pipelines import ImageStorePipeline
 
     class UnverifiedPipeline(ImageStorePipeline):
-        """Believes what arrives."""
+        """Stores images without decoding them."""
 
-    image_store_worker.__name__ = __name__  # by which the pipeline finds it
+    image_store_worker.__name__ = __name__  # the module that the image store runs

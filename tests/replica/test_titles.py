@@ -1,3 +1,5 @@
+"""The titles of the issues of the replica."""
+
 from collections import Counter
 from datetime import date
 

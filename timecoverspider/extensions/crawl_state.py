@@ -64,6 +64,7 @@ class CrawlState:
         self.pages_read = 0  # without start pages
         self.item_pages_read = 0  # pages that yielded a record
         self.known_pages_listed = 0  # links to pages whose records are stored
+        self.dropped = 0  # items that a pipeline of the user has dropped
         self.stated: int | None = None  # the number of records that the site states
         self.saved = self.new = 0  # saved records, and how many of these are new
         with ExitStack() as held:
@@ -258,8 +259,8 @@ class CrawlState:
 
     @property
     def accounted(self) -> int:
-        """The number of records in the catalog, and of failed pages without one."""
-        return self.records + sum(url not in self.survey.pages for url in self._failed)
+        """The number of records in the catalog, of dropped items, and of failed pages without a record."""
+        return self.records + self.dropped + sum(url not in self.survey.pages for url in self._failed)
 
     @property
     def failed(self) -> int:

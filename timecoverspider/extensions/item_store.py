@@ -73,6 +73,8 @@ class ItemStore:
         """Record a failure if an image of the item failed. An item that another pipeline drops has not failed."""
         if isinstance(exception, IncompleteItemError):
             CrawlState.of(self._crawler).record_failure(self._page_of(response), str(exception))
+        else:
+            CrawlState.of(self._crawler).dropped += 1
 
     def item_error(self, response: Response | None, failure: Failure) -> None:
         """Record a failure if a pipeline raised an unexpected error; Scrapy logs the traceback."""

@@ -39,11 +39,11 @@ class CoverSpider(scrapy.Spider):
             raise ValueError("the page lists no covers")
         for link in covers:
             try:
-                yield response.follow(link, self.parse_covers, cb_kwargs={"day": dates.date_in_url(link)})
+                yield response.follow(link, self.parse_covers, meta={"day": dates.date_in_url(link)})
             except ValueError:  # invalid URL: this request will fail, and the failure is logged
                 yield scrapy.Request(f"about:invalid?{link}", self.parse_covers)
 
-    def parse_covers(self, response: scrapy.http.Response, day: object = None) -> Iterator[items.MagazineCover]:
+    def parse_covers(self, response: scrapy.http.Response) -> Iterator[items.MagazineCover]:
         """Read the cover of a day. Raises: ValueError if the page has no title, date or image, or another date.
 
         @url http://content.time.com/time/covers/0,16641,20140310,00.html
@@ -54,6 +54,6 @@ class CoverSpider(scrapy.Spider):
         title = text.clean("title", heading.xpath("normalize-space(text())").get(""))
         url = text.clean("image", response.css(".art-cover-photo figure a img::attr(src)").get(""))
         shown = dates.parse_date(" ".join(heading.css(css).get("").strip() for css in ("time::text", "time a::text")))
-        if day not in (None, shown):
+        if (day := response.meta.get("day") or shown) != shown:
             raise ValueError(f"the page shows the cover of {shown}, not of {day}")
         yield items.MagazineCover(title=title, pubDate=shown.isoformat(), file_urls=[response.urljoin(url.strip())])

@@ -1,0 +1,80 @@
+"""Crawls that are killed at any instant."""
+
+import random
+import sqlite3
+import subprocess
+from pathlib import Path
+from time import monotonic
+
+import pytest
+from data_set import assert_complete, feed, rows
+from mock_archive import MockArchive, serving
+from scrapy_command import start_crawl
+
+from timecoverspider.dataset.tables import TABLES
+
+
+@pytest.fixture(scope="module")
+def duration(tmp_path_factory: pytest.TempPathFactory) -> float:
+    """How long a crawl takes, in seconds."""
+    started = monotonic()
+    MockArchive().crawl(tmp_path_factory.mktemp("timed"))
+    return monotonic() - started
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(30))
+def test_crawl_that_is_killed_at_any_instant_loses_nothing(
+    tmp_path: Path, filled: Path, duration: float, seed: int
+) -> None:
+    archive = MockArchive()
+    with serving(archive.app) as address:
+        process = start_crawl(tmp_path, address)
+        try:
+            process.communicate(timeout=random.Random(seed).uniform(0.3, 1.05) * duration)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+    assert_complete(tmp_path)
+    stored = 0
+    if (tmp_path / "output" / "catalog.db").exists():
+        tables = {name for (name,) in rows(tmp_path, "SELECT name FROM sqlite_master WHERE type = 'table'")}
+        assert tables in (set(), set(TABLES))
+        stored = rows(tmp_path, "SELECT count(*) FROM records")[0][0] if tables else 0
+    done = archive.crawl(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(archive.requests_to("content.time.com")) == 40 - stored
+    assert feed(tmp_path) == feed(filled)
+    assert not list((tmp_path / "output" / ".incoming").iterdir())
+
+
+@pytest.mark.slow
+def test_crawl_that_is_killed_ten_times_in_a_row_is_complete_in_the_end(
+    tmp_path: Path, filled: Path, duration: float
+) -> None:
+    chance = random.Random(10)
+    for _ in range(10):
+        with serving(MockArchive().app) as address:
+            process = start_crawl(tmp_path, address)
+            try:
+                process.communicate(timeout=chance.uniform(0.5, 0.9) * duration)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+        assert_complete(tmp_path)
+    assert MockArchive().crawl(tmp_path).returncode == 0
+    assert feed(tmp_path) == feed(filled)
+
+
+def test_records_whose_pages_were_not_written_down_do_not_count_as_gone_from_the_listings(
+    folder: Path, filled: Path
+) -> None:
+    connection = sqlite3.connect(folder / "output" / "catalog.db")
+    with connection:  # as if the crawl had been killed before it wrote these
+        connection.execute("DELETE FROM pages WHERE url IN (SELECT url FROM pages WHERE records = 1 LIMIT 10)")
+    connection.close()
+    archive = MockArchive()
+    done = archive.crawl(folder, "-a", "full=1")
+    assert done.returncode == 0, done.stderr
+    assert len(archive.requests_to("content.time.com")) == 10
+    assert feed(folder) == feed(filled)

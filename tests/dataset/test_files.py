@@ -1,0 +1,45 @@
+"""A file is written completely or not at all."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from timecoverspider.dataset.files import set_aside, write_atomically
+
+
+def test_file_is_written_with_its_folders_and_no_draft_stays(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "full" / "a.jpg", b"new", tmp_path / "drafts")
+    assert (tmp_path / "full" / "a.jpg").read_bytes() == b"new"
+    assert not list((tmp_path / "drafts").iterdir())
+
+
+def test_write_that_is_short_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, content: write(descriptor, bytes(content[:2])))
+    write_atomically(tmp_path / "a", b"12345", tmp_path)
+    assert (tmp_path / "a").read_bytes() == b"12345"
+
+
+@pytest.mark.parametrize("function", ["write", "fsync"])
+def test_write_that_fails_leaves_the_old_file_and_no_draft(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "a").write_bytes(b"old")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, function, fail)
+        with pytest.raises(OSError, match="No space left"):
+            write_atomically(tmp_path / "a", b"new", tmp_path / "drafts")
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert not list((tmp_path / "drafts").iterdir())
+
+
+def test_files_set_aside_have_names_of_their_own(tmp_path: Path) -> None:
+    for content in ("1", "2"):
+        (tmp_path / "a.json").write_text(content)
+        assert set_aside(tmp_path / "a.json", "kept").read_text() == content
+    assert not (tmp_path / "a.json").exists()
+    assert len(list(tmp_path.glob("a.json.kept-*"))) == 2
