@@ -66,7 +66,7 @@ def test_image_is_deterministic_and_has_the_pixels_of_the_replica(day: date) -> 
 
 def test_readme_gets_a_table_with_both_projects(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
-    shipped = (PROJECT / "README.md").read_text()
+    shipped = (PROJECT / "tests" / "benchmarks" / "README.md").read_text()
     readme.write_text(shipped)
     done = run_benchmark("--issues", "60", "--pairs", "1", "--only", "engine", "--readme", str(readme))
     assert done.returncode == 0, done.stderr

@@ -104,7 +104,7 @@ class HTTPDownloadHandler(AiohttpDownloadHandler):
             raise kind(f"{of_proxy}{_clean(str(error))}") from None
 
     async def _read_response(self, response: aiohttp.ClientResponse, request: Request) -> Response:
-        """Read a body when the bodies that are being read leave room for it: 24 bodies of 16 MB took 0.7 GB."""
+        """Wait until _BUDGET has room for the body, then read the body: 24 bodies of 16 MB took 0.7 GB."""
         limit = min(request.meta.get("download_maxsize", self._default_maxsize) or _BUDGET, _BUDGET)
         size = limit if response.content_length is None else min(response.content_length, limit)
         while self._reading and self._reading + size > _BUDGET:

@@ -60,7 +60,7 @@ class SiteError(CrawlError):
 
 
 class InterruptedCrawlError(CrawlError):
-    """The crawl was interrupted by the signal *number*. An outcome, never raised.
+    """The signal *number* interrupted the crawl. An outcome; before the crawl has started, Shutdown raises it.
 
     >>> InterruptedCrawlError(15).exit_status, str(InterruptedCrawlError(15))
     (143, 'SIGTERM')

@@ -25,9 +25,9 @@ from timecoverspider.extensions.crawl_state import CrawlState
 from timecoverspider.extensions.item_store import IncompleteItemError
 from timecoverspider.text import brief
 
-_AT_A_TIME = 64  # images that may wait for the disk before no more are requested, to limit memory
+_AT_A_TIME = 64  # if so many images wait for the disk, no further image is requested, to limit memory
 
-_BUDGET = 32 * 2**20  # bytes of images that wait for the disk before no more are requested
+_BUDGET = 32 * 2**20  # bytes; the same limit for the size of the images that wait for the disk
 
 
 class ImageStorePipeline(FilesPipeline):
@@ -124,7 +124,7 @@ class ImageStorePipeline(FilesPipeline):
         known = await self._make_conditional(request, path) if self._may_be_stored else None
         while True:
             async with self._slots:
-                pass  # not held during the request, because a retry may have to wait
+                pass  # wait for a free slot; do not hold the slot during the request, because a retry may wait a minute
             while self._waiting > _BUDGET:
                 self._room.clear()
                 await self._room.wait()

@@ -26,7 +26,7 @@ FEED_STORAGES = {
 
 # Which pages are requested.
 SPIDER_MIDDLEWARES = {
-    # Closer to the spider than DepthMiddleware (900), because both must see the requests that it drops.
+    # Closer to the spider than DepthMiddleware (900), because both must see the requests that DepthMiddleware drops.
     "timecoverspider.spidermiddlewares.failed_pages.FailedPagesMiddleware": 950,
     "timecoverspider.spidermiddlewares.incremental.IncrementalCrawlMiddleware": 960,
     "scrapy.spidermiddlewares.metacopy.MetaCopyDetectionMiddleware": None,  # it only warns authors of spiders

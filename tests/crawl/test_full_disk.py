@@ -53,7 +53,7 @@ def test_full_disk_leaves_the_feed_as_it_was(folder: Path, database: str) -> Non
 
 
 def _limited(folder: Path, address: str, limit: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Crawl where no file may grow beyond *limit* bytes, as on a disk that is full."""
+    """Crawl if no file may grow beyond *limit* bytes, as on a full disk; coverage would need files too."""
     code = (
         "import resource, runpy, sys\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
@@ -64,7 +64,7 @@ def _limited(folder: Path, address: str, limit: int, *arguments: str) -> "subpro
     return subprocess.run(
         command,
         cwd=folder,
-        env=environment(http_proxy=address),
+        env=environment(http_proxy=address, COVERAGE_PROCESS_CONFIG=""),
         capture_output=True,
         text=True,
         timeout=120,

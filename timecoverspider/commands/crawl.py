@@ -73,7 +73,7 @@ class Command(ScrapyCrawl):
         super().add_options(parser)
         for option in ("-o", "-O"):  # Scrapy 2.19 says that -o appends
             parser._option_string_actions[option].help = (
-                "replace FILE by the whole data set (- for stdout); -o and -O mean the same; "
+                "replace FILE with the whole data set (- for stdout); -o and -O mean the same; "
                 "FILE:FORMAT sets the format"
             )
 

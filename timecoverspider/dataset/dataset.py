@@ -29,8 +29,9 @@ class Dataset:
             for record in dataset.records():
                 print(record.item["title"], dataset.folder / record.images[0].path)
 
-    With *write*, take the lock, create a missing folder or catalog, migrate an earlier catalog, and delete the drafts
-    of an interrupted crawl. *catalog_url* and *archive* are the settings CATALOG_URL and ARCHIVE.
+    If *write* is true, the constructor takes the lock, creates a missing folder or catalog, migrates an earlier
+    catalog, and deletes the drafts of an interrupted crawl. *catalog_url* and *archive* are the settings CATALOG_URL
+    and ARCHIVE.
 
     Raises: DatasetError if the catalog is missing, or the data set cannot be used; DatasetLockedError, with *write*, if
     another process writes.
@@ -111,8 +112,9 @@ class Dataset:
     def _is_intact(self, path: str, size: int, stored: str, checksum: str) -> bool:
         """Return whether a file is the one in the catalog: same size, and same modification time or checksum.
 
-        A crawl that is killed after it has replaced a file, and before it writes the row, leaves a file with another
-        time. So does a copy of the folder: then the checksum is the same, and the file gets the time of the row.
+        If a crawl is killed after it has replaced a file, and before it writes the row, the time differs, and
+        the checksum too if the image has changed. If the folder was copied, only the time differs: if the data set is
+        open for writing, the file then gets the time of the row.
         """
         file = f"{self.folder}/{path}"
         try:

@@ -18,7 +18,7 @@ from timecoverspider.dataset import image_store_worker
 from timecoverspider.dataset.image_store_worker import HEADER, OUT_OF_TIME
 from timecoverspider.dataset.images import InvalidImageError, StoredImage
 
-_SLICES = 12  # parts of the patience: if the machine sleeps, only one of them passes
+_SLICES = 12  # parts of the patience: if the machine sleeps, only one part passes
 
 
 class _Request(NamedTuple):
@@ -29,11 +29,11 @@ class _Request(NamedTuple):
 
 
 class ImageStore:
-    """Sends images to the subprocess, which starts with the first image, and ends with this process.
+    """Sends images to the subprocess, which starts with the first image, and ends with ``close`` or with this process.
 
     If the subprocess does not answer within *patience* seconds, for example because the disk hangs, it is killed. If
     one image takes too long to decode, a new subprocess gets the other images. *lock* is the file descriptor of the
-    data set's lock: as long as the subprocess runs, it holds the lock too, so that it never writes without.
+    data set's lock. The subprocess holds the lock too, so that no other crawl writes while the subprocess runs.
     """
 
     def __init__(self, folder: Path, patience: float = 120, lock: int | None = None) -> None:

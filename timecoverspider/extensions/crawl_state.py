@@ -36,7 +36,7 @@ _SIGNALS = (
     "engine_stopped",
 )
 _PIPELINE = "timecoverspider.pipelines.ImageStorePipeline"
-_AHEAD = 500  # if more pages are pending, pagination waits: the pages of a large archive would fill the memory
+_AHEAD = 500  # if more pages are pending, pagination waits, or the requests of a large archive would fill the memory
 
 
 class CrawlState:
@@ -119,7 +119,7 @@ class CrawlState:
         return self._repairs is not None
 
     def may_stop_early(self, requested: int) -> bool:
-        """Return whether a listing without a new page may end the crawl, because an earlier crawl has read the rest.
+        """Return whether the listings may end at one without a new page, because an earlier crawl has read the rest.
 
         If the site states more records than are stored or *requested* in this crawl, the rest has new pages.
         """
@@ -264,7 +264,7 @@ class CrawlState:
 
     @property
     def failed(self) -> int:
-        """The number of failed pages."""
+        """The number of pages that failed or have a failed image."""
         return len(self._failed)
 
     @property
@@ -307,7 +307,7 @@ class CrawlState:
         return self.repairs or (self._finished and not self._cut_by and not self._has_loop)
 
     async def settle(self) -> None:
-        """Write the rest of the queue to the catalog, and delete records that have moved.
+        """Write the rest of the queue to the catalog, and delete records whose page has moved to another URL.
 
         Raises: CatalogError if the catalog cannot be written.
         """

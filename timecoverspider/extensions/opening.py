@@ -117,9 +117,9 @@ def _names(spider: Spider, attribute: str) -> tuple[str, ...]:
 def _fields(spider: Spider, settings: Any) -> Fields:
     """Return the fields that the spider's attributes and the settings name.
 
-    Two items are the same record if their ``record_key`` fields are equal (default: the image URLs). Feeds are sorted
-    by ``order_field`` in descending order (default: the page URL). ``title_field`` and ``date_field`` identify a record
-    for a person.
+    Two items are the same record if their ``record_key`` fields are equal (default: the image URLs and the page URL).
+    Feeds are sorted by ``order_field`` as text in descending order (default: by the page URL). ``title_field`` and
+    ``date_field`` are stored in the catalog, and not used yet.
     """
     return Fields(
         urls=settings["FILES_URLS_FIELD"] or "file_urls",

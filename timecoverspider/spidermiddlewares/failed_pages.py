@@ -29,15 +29,15 @@ _MIN_INVALID = 10  # fewer invalid pages do not show that the layout has changed
 
 
 class InvalidPageError(ValueError):
-    """A page is invalid. Raised by IncrementalCrawlMiddleware; spiders raise ValueError."""
+    """A page is invalid. Raised by this middleware and IncrementalCrawlMiddleware; spiders raise ValueError."""
 
 
 class FailedPagesMiddleware:
     """Records every failed page: one log line, a stat and an exit status.
 
-    An invalid page is retried at most RETRY_TIMES, and then stored in the folder of invalid pages. The spider's own
-    errback is called first. If the share of invalid item pages exceeds UNREADABLE_LIMIT, the layout of the site has
-    probably changed, and the crawl ends.
+    An invalid page is retried up to RETRY_TIMES times, and then stored in the folder of invalid pages. If a request has
+    an errback, the errback is called before the failure is recorded. If the share of invalid item pages exceeds
+    UNREADABLE_LIMIT, the layout of the site has probably changed, and the crawl ends.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -64,7 +64,7 @@ class FailedPagesMiddleware:
             request.meta.setdefault("download_maxsize", self._max_size)
 
     def process_spider_input(self, response: Response) -> None:
-        """Refuse a page that is nested so deeply that a selector takes minutes.
+        """Refuse a page that is nested so deeply that selectors are slow (see MAX_DEPTH).
 
         Raises: InvalidPageError.
         """
@@ -124,7 +124,7 @@ class FailedPagesMiddleware:
             self._state.stop("layout_changed")
 
     def spider_idle(self) -> None:
-        """Record a site error if no page had a record."""
+        """Record a site error if no page had a record, and pages are invalid or no listed page is stored."""
         if self._state.pending or self._state.saved or self._state.has_site_error or self._state.repairs:
             return
         if self._state.item_pages_read:

@@ -44,10 +44,11 @@ class _Output:
 class IncrementalCrawlMiddleware:
     """Skips pages that are already stored, and ends the listings early if the rest is stored.
 
-    A request is *pagination* if it has the same callback as the page that yields it, or if its ``meta["pagination"]``
-    is true. If the spider has ``newest_first = True``, pagination waits until its page has been read to the end: if all
-    pages that the page lists are stored, and the last crawl was complete, the listings end there. All other output of
-    the spider passes at once.
+    If a request has ``meta["pagination"]``, this value decides whether the request is *pagination*. If not, the request
+    is pagination if it has the same callback as the page that yields it. If the spider has ``newest_first = True``,
+    pagination waits until its page has been read to the end. If the page lists only stored pages, and
+    CrawlState.may_stop_early allows it, the listings end there. Requests for stored pages are dropped, all other output
+    of the spider passes at once.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -69,7 +70,7 @@ class IncrementalCrawlMiddleware:
         return middleware
 
     async def process_start(self, start: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        """Pass the start requests, then fetch damaged images again; in repair mode, only fetch damaged images."""
+        """Pass the start requests, then fetch damaged images (not in a refresh). Repair mode: only damaged images."""
         if not self._state.repairs:
             async for output in start:
                 if isinstance(output, Request):

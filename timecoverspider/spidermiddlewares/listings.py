@@ -1,9 +1,9 @@
-"""What the listings of a crawl have shown, and the rules that tell whether they showed everything."""
+"""Count what the listings of a crawl show, and detect listings that are endless or incomplete."""
 
 import re
 
 _MIN_SHARE = 0.9  # share of the known pages that listings must still contain
-_MAX_STALE = 20  # listings in a row without a page or an item that the crawl has not met yet
+_MAX_STALE = 20  # listings in a row that show no new page and no new item
 _MAX_EXCESS = 2  # times the number of records that the site states
 
 

@@ -19,7 +19,7 @@ class CoverSpider(scrapy.Spider):
     ignored_parameters = ["sid", "internalid"]  # session ids in some links of the archive
 
     def parse(self, response: scrapy.http.Response) -> Iterator[scrapy.Request]:
-        """Follow the link to the U.S. edition. Beside the link, the site states its number of covers: TIME U.S. (4763).
+        """Follow the link to the U.S. edition. The link's list entry states the number of covers: TIME U.S. (4763).
 
         @url http://search.time.com/results.html?N=46&Ns=p_date_range|1
         @returns requests 1 1
@@ -28,7 +28,7 @@ class CoverSpider(scrapy.Spider):
             yield response.follow(link.attrib["href"], self.parse_page, meta={"stated": link.xpath("string(..)").get()})
 
     def parse_page(self, response: scrapy.http.Response) -> Iterator[scrapy.Request]:
-        """Follow the next listing page and every cover on this one. Raises: ValueError if there is no cover.
+        """Follow the next listing page and every cover on this page. Raises: ValueError if there is no cover.
 
         @url http://search.time.com/results.html?N=46+30&Ns=p_date_range|1&Nty=1
         @returns requests 16 16
@@ -44,7 +44,7 @@ class CoverSpider(scrapy.Spider):
                 yield scrapy.Request(f"about:invalid?{link}", self.parse_covers)
 
     def parse_covers(self, response: scrapy.http.Response) -> Iterator[items.MagazineCover]:
-        """Read the cover of a day. Raises: ValueError if the page has no title, date or image, or another date.
+        """Read a cover. Raises: ValueError if title, date or image is missing, or the date is not that of the URL.
 
         @url http://content.time.com/time/covers/0,16641,20140310,00.html
         @returns items 1 1

@@ -12,7 +12,7 @@ from scrapy.settings import BaseSettings, default_settings
 from timecoverspider import settings as project_settings
 from timecoverspider.text import without_password
 
-# The least value of a number; all others are 0, and priorities have none. With 0 connections, a crawl never ends.
+# Minimum values. Other numbers have the minimum 0, priorities have none. With 0 connections, a crawl never ends.
 _LEAST = {
     "CONCURRENT_ITEMS": 1,
     "CONCURRENT_REQUESTS": 1,
@@ -49,7 +49,7 @@ def check_settings(settings: BaseSettings) -> None:
 
 
 def _defaults() -> dict[str, Any]:
-    """Return the settings whose default is a Boolean or a number. FEED_EXPORT_INDENT has None and 0 as defaults."""
+    """Return the settings whose default is a Boolean or a number. One of them can be None: FEED_EXPORT_INDENT."""
     modules = (default_settings, project_settings)
     values = {name: getattr(module, name) for module in modules for name in dir(module) if name.isupper()}
     return {name: value for name, value in values.items() if isinstance(value, numbers.Real)}
