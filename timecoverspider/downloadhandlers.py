@@ -2,7 +2,7 @@
 
 import re
 import sys
-from asyncio import Event, Semaphore
+from asyncio import Semaphore
 from base64 import b64decode
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -24,7 +24,9 @@ from scrapy.http import Headers, Request, Response
 from scrapy.utils.httpobj import urlparse_cached
 from yarl import URL
 
+from timecoverspider.extensions.crawl_state import BODIES, CrawlState
 from timecoverspider.text import one_line
+from timecoverspider.utils.budget import Budget
 
 # Scrapy's error for each aiohttp error; the first match counts.
 _ERRORS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[Exception]], ...] = (
@@ -33,7 +35,6 @@ _ERRORS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[Excepti
     (aiohttp.ClientConnectorError, DownloadConnectionRefusedError),
     (aiohttp.ClientError, DownloadFailedError),
 )
-_BUDGET = 32 * 2**20  # bytes of bodies that are read at the same time
 # The user and password of a URL, and the memory address of an SSL context.
 _REMOVED = re.compile(r"(?<=//)[^/@\s]*@| ssl:<[^>]*>")
 _BREAK = re.compile(r"(?:\s|\\n)+")  # aiohttp escapes the line breaks of the HTTP that it quotes
@@ -55,8 +56,8 @@ class HTTPDownloadHandler(AiohttpDownloadHandler):
         super().__init__(crawler)
         per_host = crawler.settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN") or sys.maxsize  # 0 means no limit
         self._total = Semaphore(crawler.settings.getint("CONCURRENT_REQUESTS") or sys.maxsize)
-        self._reading = 0  # bytes of the bodies that are being read
-        self._room = Event()
+        state = crawler.get_extension(CrawlState)
+        self._bodies = state.bodies if state else Budget(BODIES)
         self._hosts: defaultdict[str | None, Semaphore] = defaultdict(lambda: Semaphore(per_host))
 
     async def download_request(self, request: Request) -> Response:
@@ -105,17 +106,13 @@ class HTTPDownloadHandler(AiohttpDownloadHandler):
 
     async def _read_response(self, response: aiohttp.ClientResponse, request: Request) -> Response:
         """Wait until _BUDGET has room for the body, then read the body: 24 bodies of 16 MB took 0.7 GB."""
-        limit = min(request.meta.get("download_maxsize", self._default_maxsize) or _BUDGET, _BUDGET)
+        limit = min(request.meta.get("download_maxsize", self._default_maxsize) or BODIES, BODIES)
         size = limit if response.content_length is None else min(response.content_length, limit)
-        while self._reading and self._reading + size > _BUDGET:
-            self._room.clear()
-            await self._room.wait()
-        self._reading += size
+        await self._bodies.take(size)
         try:
             return await super()._read_response(response, request)  # type: ignore[arg-type]
         finally:
-            self._reading -= size
-            self._room.set()
+            self._bodies.release(size)
 
     def _extract_proxy_url_with_creds(self, request: Request) -> str | None:
         """Return the URL of the proxy with user name and password, for which Scrapy 2.19 does not escape a slash."""

@@ -16,7 +16,7 @@ from scrapy.pipelines.files import FilesPipeline
 from scrapy.pipelines.media import FileException, MediaPipeline
 
 from timecoverspider.dataset.image_store import ImageStore
-from timecoverspider.dataset.images import InvalidImageError
+from timecoverspider.dataset.images import InvalidImageError, SlowImageError
 from timecoverspider.dataset.layout import IMAGES
 from timecoverspider.dataset.rows import Image, now
 from timecoverspider.downloadermiddlewares.retry import retry_later
@@ -44,8 +44,6 @@ class ImageStorePipeline(FilesPipeline):
         self._folder = state.dataset.folder
         self._image_store = ImageStore(self._folder, lock=state.dataset.lock)
         self._slots = asyncio.Semaphore(_AT_A_TIME)
-        self._waiting = 0  # bytes of images that wait for the disk
-        self._room = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[Image]] = {}
         self._damaged = {image.path for image in state.survey.damaged}
         # If no image was stored before the crawl, no request needs to be conditional.
@@ -125,25 +123,24 @@ class ImageStorePipeline(FilesPipeline):
         while True:
             async with self._slots:
                 pass  # wait for a free slot; do not hold the slot during the request, because a retry may wait a minute
-            while self._waiting > _BUDGET:
-                self._room.clear()
-                await self._room.wait()
             try:
                 response = await self._engine.download_async(request)
             except Exception as error:
                 raise FileException(brief(error)) from error
-            self._waiting += len(response.body)
+            self._state.bodies.add(size := len(response.body))
             try:
                 async with self._slots:
                     return await self._accept(request, response, (path, url), known)
+            except SlowImageError as error:
+                raise FileException(str(error)) from error.with_traceback(None)
             except InvalidImageError as error:
                 again = retry_later(response.request or request, self.crawler, "invalid image")
                 if again is None:
-                    raise FileException(str(error)) from error
+                    raise FileException(str(error)) from error.with_traceback(None)
                 request = again
             finally:
-                self._waiting -= len(response.body)
-                self._room.set()
+                self._state.bodies.release(size)
+                del response  # an exception holds this frame
 
     async def _make_conditional(self, request: Request, path: str) -> Image | None:
         """Make the request conditional if a valid image is already stored, and return the row of that image."""
@@ -178,7 +175,7 @@ class ImageStorePipeline(FilesPipeline):
             else:
                 stored = await self._image_store.store(path, response.body)
         except OSError as error:
-            self._state.abort(f"cannot write to {self._folder}: {error.strerror}")
+            self._state.abort(f"cannot write {self._folder / path}: {error.strerror}")
             raise FileException(f"the image cannot be stored: {error.strerror}") from error
         self.inc_stats("uptodate" if unchanged else "downloaded")
         etag, last_modified = (

@@ -26,7 +26,7 @@ def clean(name: str, text: str, at_most: int = 1000) -> str:
     """
     if len(text) > at_most:
         raise ValueError(f"the {name} has {len(text):,} characters, more than {at_most:,}")
-    if not (cleaned := _CONTROLS.sub("", text)):
+    if not (cleaned := re.sub(" +", " ", _CONTROLS.sub("", text)).strip(" ")):
         raise ValueError(f"the page has no {name}")
     return cleaned
 

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import gc
 import logging
+import re
 import sys
 from typing import Any, ClassVar, NoReturn
 
@@ -78,6 +79,9 @@ class Command(ScrapyCrawl):
             )
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        feeds = [re.sub(r":\w+$", "", uri) for uri in (opts.output or []) + (opts.overwrite_output or []) if uri != "-"]
+        if twice := [feed for feed in feeds if feeds.count(feed) > 1]:
+            _refuse(f"the feed {twice[0]} is named twice")  # Scrapy would take the last one
         super().process_options(args, opts)
         for name, value in opts.spargs.items():
             if name not in _SPIDER_ARGUMENTS or value not in ("0", "1"):

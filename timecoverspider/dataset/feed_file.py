@@ -82,7 +82,8 @@ class FeedFile:
 
     def __init__(self, path: Path, dataset: Dataset) -> None:
         # A device or a pipe, such as /dev/stdout: written to, never replaced.
-        self._is_special = path.exists() and not path.is_file() and not path.is_dir()
+        is_device = path.absolute().parts[1:2] in (("dev",), ("proc",)) and "shm" not in path.parts
+        self._is_special = path.exists() and not path.is_dir() and (is_device or not path.is_file())
         try:
             self.path = path if self._is_special else path.resolve()  # the target of a symbolic link
         except (OSError, RuntimeError) as error:  # RuntimeError until Python 3.12
@@ -147,7 +148,7 @@ class FeedFile:
         """Copy a draft to a device or a pipe."""
         try:
             # Without O_NONBLOCK, to open a pipe that nobody reads never ends.
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK | os.O_APPEND)
         except OSError as error:
             if error.errno == errno.ENXIO:
                 raise FeedError("no process reads from the pipe") from error

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from timecoverspider.dataset import image_store_worker
-from timecoverspider.dataset.image_store_worker import HEADER, OUT_OF_TIME
-from timecoverspider.dataset.images import InvalidImageError, StoredImage
+from timecoverspider.dataset.image_store_worker import HEADER
+from timecoverspider.dataset.images import InvalidImageError, SlowImageError, StoredImage
 
 _SLICES = 12  # parts of the patience: if the machine sleeps, only one part passes
 
@@ -39,6 +39,7 @@ class ImageStore:
     def __init__(self, folder: Path, patience: float = 120, lock: int | None = None) -> None:
         self._folder, self._patience, self._lock = folder, patience, lock
         self._numbers = count()
+        self._answered = 0
         self._requests: dict[int, _Request] = {}
         self._started: asyncio.Future[Process] | None = None
 
@@ -54,29 +55,48 @@ class ImageStore:
         return await self._ask(False, path)
 
     async def _ask(self, store: bool, path: str, content: bytes = b"") -> StoredImage:
-        if self._started is None:
-            self._started = asyncio.ensure_future(self._start())
-        process: Process = await asyncio.shield(self._started)
-        assert process.stdin  # noqa: S101 (a pipe)
-        if self._listening.done() or process.stdin.is_closing():
-            raise _ended()
+        process = await self._running_process()
         number, name = next(self._numbers), path.encode()
         message = HEADER.pack(number, store, len(name), len(content)), name, content
         answer: asyncio.Future[StoredImage] = asyncio.get_running_loop().create_future()
         self._requests[number] = _Request(message, answer)
+        assert process.stdin  # noqa: S101 (a pipe)
         process.stdin.writelines(message)
-        for _ in range(_SLICES):
+        slices = 0
+        while slices < _SLICES:
+            answered = self._answered
             await asyncio.wait([answer], timeout=self._patience / _SLICES)
             if answer.done():
-                return answer.result()
-        _kill(await asyncio.shield(self._started))
+                try:
+                    return answer.result()
+                finally:
+                    del answer  # an exception holds this frame: with the answer it would be a cycle, with the content
+            slices = slices + 1 if answered == self._answered else 0  # the process answers: other images come first
+        _kill(await asyncio.shield(self._started or self._start()))
         raise OSError(0, f"the image store process has not answered for {self._patience:g} s")
+
+    async def _running_process(self) -> Process:
+        """Return the subprocess; start it if this is the first image, or wait for the next one after a slow image."""
+        if self._started is None:
+            self._started = asyncio.ensure_future(self._start())
+        process: Process = await asyncio.shield(self._started)
+        while self._listening.done() or (process.stdin and process.stdin.is_closing()):
+            await asyncio.wait([self._listening])
+            ended, process = process, await asyncio.shield(self._started)
+            if process is ended:
+                raise _ended()
+        return process
 
     async def _start(self) -> Process:
         root = str(Path(__file__).resolve().parent.parent.parent)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", image_store_worker.__name__, str(self._folder), str(os.getpid())),
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))},
+            # The threshold: glibc gives the memory of large images back at once, not 100 MB a thread later.
+            env={
+                **os.environ,
+                "MALLOC_MMAP_THRESHOLD_": "1000000",
+                "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))),
+            },
             stdin=PIPE,
             stdout=PIPE,
             start_new_session=True,  # so that Ctrl-C does not end it while it stores images
@@ -87,19 +107,25 @@ class ImageStore:
 
     async def _listen(self, process: Process) -> None:
         assert process.stdout  # noqa: S101 (a pipe)
+        is_slow = False  # whether the last answer is about a slow image, so that another process must go on
         try:
             async for line in process.stdout:
                 number, outcome, value = json.loads(line)
+                is_slow = outcome == "slow"
                 answer = self._requests.pop(number).answer
+                self._answered += 1
                 if answer.done():  # the caller was cancelled
                     continue
                 if outcome == "stored":
                     answer.set_result(StoredImage(**value))
+                elif outcome == "failed":
+                    answer.set_exception(OSError(*value))
                 else:
-                    answer.set_exception(InvalidImageError(value) if outcome == "invalid" else OSError(*value))
+                    answer.set_exception(SlowImageError(value) if outcome == "slow" else InvalidImageError(value))
         finally:
             _kill(process)
-        if await process.wait() == OUT_OF_TIME:
+        await process.wait()  # its status can be lost: _kill polls it, and then asyncio's child watcher finds none
+        if is_slow:
             self._started = asyncio.ensure_future(self._start())
             stdin = (await self._started).stdin
             assert stdin  # noqa: S101 (a pipe)

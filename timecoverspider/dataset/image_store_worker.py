@@ -86,7 +86,7 @@ def _watch(answers: int, running: dict[int, tuple[int, float]]) -> None:
         time.sleep(_BUDGET / 20)
         for thread, (number, started) in list(running.items()):
             if time.clock_gettime(time.pthread_getcpuclockid(thread)) - started > _BUDGET:
-                _answer(answers, number, "invalid", f"decoding the image takes more than {_BUDGET:g} s")
+                _answer(answers, number, "slow", f"decoding the image takes more than {_BUDGET:g} s")
                 os._exit(OUT_OF_TIME)
 
 

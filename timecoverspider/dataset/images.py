@@ -1,7 +1,7 @@
 """Validate images by decoding them."""
 
 import warnings
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from io import BytesIO
 from threading import Lock
@@ -9,6 +9,10 @@ from threading import Lock
 
 class InvalidImageError(ValueError):
     """The content is not a complete image; a retry may help. Raised by validate_image."""
+
+
+class SlowImageError(InvalidImageError):
+    """Decoding the image takes too long; a retry does not help. Raised by ImageStore."""
 
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
@@ -42,15 +46,16 @@ def validate_image(content: bytes) -> tuple[int, int]:
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     if not content:
         raise InvalidImageError("the file is empty")
+    is_webp = content[8:12] == b"WEBP"  # its decoder takes its memory when the image is opened
     try:
-        with Image.open(BytesIO(content), formats=FORMATS) as image:
+        with _decoding if is_webp else nullcontext(), Image.open(BytesIO(content), formats=FORMATS) as image:
             width, height = image.size
-            limit = MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS
+            limit = MAX_WEBP_PIXELS if is_webp else MAX_PIXELS
             pixels = width * height * getattr(image, "n_frames", 1)
             _check(pixels, limit)
             # Decode a JPEG at its smallest scale: the decoder reads the whole stream, but computes few pixels.
             image.draft("L", (1, 1))
-            with _decoding if pixels > _LARGE else nullcontext():
+            with _decoding if pixels > _LARGE and not is_webp else nullcontext(), closing(image):
                 pixels = 0
                 for frame in ImageSequence.Iterator(image):
                     pixels += frame.width * frame.height  # a frame can be larger than the first frame

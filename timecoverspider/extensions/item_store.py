@@ -65,7 +65,8 @@ class ItemStore:
             state.record_failure(page, f"the item cannot be saved: {brief(error)}")
             return
         try:
-            state.record_saved(await state.queue.save(Record(key, values, page, time, time)))
+            is_new = await state.queue.save(Record(key, values, page, time, time))
+            state.record_saved(is_new, moved=not is_new and page not in state.survey.pages)
         except CatalogError as error:
             state.abort(str(error))
 

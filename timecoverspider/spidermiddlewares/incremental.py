@@ -186,7 +186,7 @@ class IncrementalCrawlMiddleware:
         state, listings = self._state, self._listings
         if state.pending or state.is_cut or not self._last_listing:  # pending: a retry is waiting
             return
-        reason = listings.why_shrunk(state.known) if self._newest_first else ""
+        reason = listings.why_shrunk(state.known, state.moved) if self._newest_first else ""
         if reason := reason or listings.why_too_few(state.accounted):
             state.record_site_error(self._last_listing, reason)
         elif listings.stated is not None and state.records > listings.stated:

@@ -45,9 +45,12 @@ class Listings:
             return f"the site states {self.stated:,} covers, and the listings show more than {len(self._met) - 1:,}"
         return ""
 
-    def why_shrunk(self, known: int) -> str:
-        """Return why the listings contain too few of the *known* pages, or an empty string."""
-        if self.known < known * _MIN_SHARE:
+    def why_shrunk(self, known: int, moved: int) -> str:
+        """Return why the listings contain too few of the *known* pages, or an empty string.
+
+        Records that have *moved* to another URL were found too.
+        """
+        if self.known + moved < known * _MIN_SHARE:
             return f"the listings end after {self.known:,} of {known:,} known covers"
         return ""
 
