@@ -77,15 +77,16 @@ class ImageStore:
 
     async def _running_process(self) -> Process:
         """Return the subprocess; start it if this is the first image, or wait for the next one after a slow image."""
-        if self._started is None:
-            self._started = asyncio.ensure_future(self._start())
-        process: Process = await asyncio.shield(self._started)
-        while self._listening.done() or (process.stdin and process.stdin.is_closing()):
+        while True:
+            if self._started is None:
+                self._started = asyncio.ensure_future(self._start())
+            started = self._started
+            process = await asyncio.shield(started)
+            if not self._listening.done() and process.stdin and not process.stdin.is_closing():
+                return process
             await asyncio.wait([self._listening])
-            ended, process = process, await asyncio.shield(self._started)
-            if process is ended:
+            if self._started is started:
                 raise _ended()
-        return process
 
     async def _start(self) -> Process:
         root = str(Path(__file__).resolve().parent.parent.parent)
@@ -125,6 +126,9 @@ class ImageStore:
         finally:
             _kill(process)
         await process.wait()  # its status can be lost: _kill polls it, and then asyncio's child watcher finds none
+        if is_slow and not self._requests:
+            self._started = None  # the next image, if there is one, starts a process
+            return
         if is_slow:
             self._started = asyncio.ensure_future(self._start())
             stdin = (await self._started).stdin
@@ -139,13 +143,18 @@ class ImageStore:
 
     async def close(self) -> None:
         """Wait until all images are stored, and end the subprocess."""
-        if self._started is not None and not self._started.exception():
-            process = await self._started
+        while (started := self._started) is not None:
+            await asyncio.wait([started])
+            if started.exception():
+                return
+            process = started.result()
             assert process.stdin  # noqa: S101 (a pipe)
             process.stdin.close()
             await asyncio.wait([self._listening], timeout=self._patience)
             _kill(process)
             await process.wait()
+            if self._started is started:  # otherwise another process was started after a slow image
+                return
 
 
 def _kill(process: Process) -> None:
