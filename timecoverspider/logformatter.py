@@ -1,6 +1,7 @@
 """Scrapy's log, without lines and tracebacks that tell a user nothing."""
 
 import logging
+import warnings
 from typing import Any, Self
 
 from scrapy import Request, Spider
@@ -12,6 +13,7 @@ from scrapy.exceptions import (
     DownloadFailedError,
     DownloadTimeoutError,
     ResponseDataLossError,
+    ScrapyDeprecationWarning,
     UnsupportedURLSchemeError,
 )
 from scrapy.http import Response
@@ -42,6 +44,7 @@ _CAUSE_KNOWN = (
     DownloadFailedError,
     DownloadTimeoutError,
     ResponseDataLossError,
+    ScrapyDeprecationWarning,
     UnsupportedURLSchemeError,
 )
 
@@ -65,6 +68,8 @@ class LogAddon:
 
     @classmethod
     def update_pre_crawler_settings(cls, settings: BaseSettings) -> None:
+        # Scrapy 2.19's own parse command warns of itself.
+        warnings.filterwarnings("ignore", message=".*returned a Deferred", category=ScrapyDeprecationWarning)
         for name in _TRACING:
             logging.getLogger(f"scrapy.{name}").addFilter(_without_traceback)
         for name in _REPEATING:

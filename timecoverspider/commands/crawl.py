@@ -82,7 +82,13 @@ class Command(ScrapyCrawl):
         feeds = [re.sub(r":\w+$", "", uri) for uri in (opts.output or []) + (opts.overwrite_output or []) if uri != "-"]
         if twice := [feed for feed in feeds if feeds.count(feed) > 1]:
             _refuse(f"the feed {twice[0]} is named twice")  # Scrapy would take the last one
-        super().process_options(args, opts)
+        try:
+            super().process_options(args, opts)
+            if opts.profile:
+                with open(opts.profile, "ab"):  # noqa: PTH123 (Scrapy writes it at the end)
+                    pass
+        except OSError as error:
+            _refuse(f"cannot write {error.filename}: {error.strerror}")
         for name, value in opts.spargs.items():
             if name not in _SPIDER_ARGUMENTS or value not in ("0", "1"):
                 _refuse(f"-a {name}={value} is not supported: use -a full=1 or -a refresh=1")

@@ -89,6 +89,8 @@ class Command(ScrapyCommand):
             raise UsageError("--port must be 0 to 65535, --latency 0 or more, --issues 1 or more; no other arguments")
         try:
             asyncio.run(_serve(opts.issues, opts.latency / 1000, opts.port, opts.faults))
+        except OverflowError as error:
+            raise UsageError(f"--issues {opts.issues}: the calendar does not go back so far") from error
         except ValueError as error:
             raise UsageError(str(error)) from error
         except OSError as error:

@@ -135,7 +135,7 @@ class Command(ScrapyCommand):
 
     @property
     def _layout(self) -> Layout:
-        return Layout(Path(self._settings["FILES_STORE"]).resolve())
+        return Layout(Path(os.path.realpath(self._settings["FILES_STORE"])))  # also of a link to itself
 
 
 def _objects(findings: list["Finding"]) -> list[dict[str, str]]:

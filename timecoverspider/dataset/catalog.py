@@ -24,7 +24,7 @@ from timecoverspider.dataset.tables import (
     save_pages,
     save_record,
 )
-from timecoverspider.exceptions import COMPLETE, DatasetError
+from timecoverspider.exceptions import COMPLETE, CatalogError, DatasetError
 
 _AT_A_TIME = 500  # rows per transaction
 _IMAGE = ", ".join(Image._fields)
@@ -55,7 +55,11 @@ class Catalog:
             self.close()
             raise
         self.spider = facts.pop("spider", "")
-        self.fields = Fields.from_facts(facts)
+        try:
+            self.fields = Fields.from_facts(facts)
+        except (TypeError, ValueError) as error:  # somebody has changed the catalog
+            self.close()
+            raise DatasetError(f"the catalog {self._database.name} has invalid facts: {error}") from error
 
     def _prepare(self, transaction: Transaction, write: bool) -> None:
         tables = {name for (name,) in transaction.execute(self._database.tables)}
@@ -118,7 +122,12 @@ class Catalog:
             if group := found.get(number):
                 _, key, item, page_url, first_seen, last_checked, *_ = group[0]
                 images = tuple(Image._make(row[6:]) for row in group if row[6] is not None)
-                complete = self.fields.completed(json.loads(item), {image.path: image for image in images})
+                try:
+                    complete = self.fields.completed(json.loads(item), {image.path: image for image in images})
+                except (AttributeError, TypeError, ValueError) as error:  # somebody has changed the catalog
+                    raise CatalogError(
+                        f"cannot use the catalog {self._database.name}: the record of <{page_url}> is invalid: {error}"
+                    ) from error
                 yield Record(key, complete, page_url, first_seen, last_checked, images)
 
     def images(self) -> Iterator[Image]:
@@ -281,10 +290,12 @@ class Catalog:
 
     def last_complete_walk(self) -> datetime | None:
         """Return the end time of the latest complete crawl that read all listings, or None."""
-        query = "SELECT max(ended) FROM crawls WHERE outcome = ? AND complete_walk"
+        # A later time is one of a clock that was wrong.
+        query = "SELECT max(ended) FROM crawls WHERE outcome = ? AND complete_walk AND ended <= ?"
         with self._database.transaction() as transaction:
-            [(ended,)] = transaction.execute(query, [COMPLETE])
+            [(ended,)] = transaction.execute(query, [COMPLETE, now()])
         try:
-            return datetime.fromisoformat(ended) if ended else None
+            time = datetime.fromisoformat(ended) if ended else None
         except ValueError:  # somebody has changed the catalog
             return None
+        return time if time and time.tzinfo else None

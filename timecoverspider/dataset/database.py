@@ -1,7 +1,7 @@
 """SQL transactions, the same for ``sqlite.py`` and ``postgresql.py``."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from threading import Lock
 from typing import Any
@@ -21,7 +21,7 @@ class Transaction:
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """Execute a statement, and return its rows."""
-        self._cursor.execute(self._database.spell(sql), values)
+        self._database.execute(self._cursor.execute, self._database.spell(sql), values)
         return list(self._cursor) if self._cursor.description else []
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
@@ -61,15 +61,19 @@ class Database(ABC):
     def spell(self, sql: str) -> str:
         """Return the SQL in the syntax of this database and its driver."""
 
+    def execute(self, action: Callable[..., object], *arguments: Any) -> None:
+        """Execute a statement, a commit or a rollback."""
+        action(*arguments)
+
     @contextmanager
     def transaction(self, *, write: bool = False) -> Iterator[Transaction]:
         """Commit when the context ends, or roll back if it raises an exception."""
         connection = self._connection
         with self._lock, self._convert_errors(), self._guard(connection), closing(connection.cursor()) as cursor:
             try:
-                cursor.execute(self.writing if write else self.reading)
+                self.execute(cursor.execute, self.writing if write else self.reading)
                 yield Transaction(self, cursor)
-                connection.commit()
+                self.execute(connection.commit)
             except BaseException:
                 with suppress(self.error):
                     connection.rollback()
@@ -81,7 +85,7 @@ class Database(ABC):
             with self._guard(connection):
                 connection.execute(self.reading)
                 cursor = self._streaming_cursor(connection)
-                cursor.execute(self.spell(sql))
+                self.execute(cursor.execute, self.spell(sql))
             with closing(cursor):
                 while True:
                     with self._guard(connection):

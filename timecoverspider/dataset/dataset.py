@@ -38,7 +38,10 @@ class Dataset:
     """
 
     def __init__(self, folder: str | Path, catalog_url: str = "", *, write: bool = False, archive: str = "") -> None:
-        self.folder = Path(folder).resolve()
+        try:
+            self.folder = Path(folder).resolve()
+        except (OSError, RuntimeError) as error:  # RuntimeError until Python 3.12
+            raise DatasetError(f"cannot use the folder {folder}: the symbolic link leads to itself") from error
         self.layout = Layout(self.folder)
         self._lock: Lock | None = None
         self.corrupt_catalog: Path | None = None  # the new path of a catalog that could not be read
@@ -124,7 +127,7 @@ class Dataset:
             if _is_at(status.st_mtime, stored):
                 return True
             is_same = hashlib.md5(Path(file).read_bytes(), usedforsecurity=False).hexdigest() == checksum
-        except OSError:
+        except (OSError, ValueError):  # ValueError: somebody has changed the path in the catalog
             return False
         if is_same and self._lock:
             with suppress(OSError, ValueError):

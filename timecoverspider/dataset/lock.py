@@ -37,7 +37,7 @@ def _take(descriptor: int, file: Path, how: int) -> None:
     try:
         fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        holder = os.read(descriptor, 200).decode() or "another process"
+        holder = os.read(descriptor, 200).decode(errors="backslashreplace") or "another process"
         os.close(descriptor)
         raise DatasetLockedError(f"{file.parent} is in use by {holder}") from error
 

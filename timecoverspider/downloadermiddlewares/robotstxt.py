@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from urllib.parse import urlsplit
 
 from scrapy.crawler import Crawler
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
@@ -12,12 +13,13 @@ from scrapy.robotstxt import RobotParser
 from scrapy.utils.httpobj import urlparse_cached
 from scrapy.utils.misc import build_from_crawler
 
+from timecoverspider.archives import find_archive
 from timecoverspider.text import brief
 
 logger = logging.getLogger(__name__)
 
 # RFC 9309 lets a crawler read everything if robots.txt is "unavailable" (400 to 499). These say that it must not.
-_FORBIDDING = (401, 403, 429)
+_FORBIDDING = (401, 403, 407, 429)  # 407: a proxy wants a user and a password
 _MAX_SIZE = 500 * 1024  # bytes that are parsed, as RFC 9309, 2.5, asks; 16 MB took 21 s and 1.7 GB
 
 
@@ -50,12 +52,19 @@ class StrictRobotsTxtMiddleware(RobotsTxtMiddleware):
         try:
             response = await self.crawler.engine.download_async(request)
         except Exception as error:
-            raise _unknown(url, brief(error)) from error
+            raise _unknown(url, f"{brief(error)}{self._hint(url)}") from error
         if response.status >= 500 or response.status in _FORBIDDING:
             raise _unknown(url, f"HTTP {response.status}")
         body = response.body[:_MAX_SIZE] if response.status < 400 else b""
         rules: RobotParser = build_from_crawler(self._parserimpl, self.crawler, body)
         return rules
+
+    def _hint(self, url: str) -> str:
+        """Return a hint for who opens the URL of another site in the shell, although an archive is used."""
+        hosts = find_archive(self.crawler.settings["ARCHIVE"])(self.crawler).hosts
+        host = urlsplit(url).hostname
+        is_foreign = hosts and host not in hosts
+        return f" ({host} is not a host of the archive, so the request went to the live host)" if is_foreign else ""
 
 
 def _unknown(url: str, reason: str) -> IgnoreRequest:

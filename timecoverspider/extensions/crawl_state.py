@@ -225,7 +225,7 @@ class CrawlState:
     def abort(self, reason: str) -> None:
         """End the crawl because of a fatal error; only the first reason is kept."""
         if not self._abort_reason:
-            self._abort_reason = reason
+            self._abort_reason = one_line(reason)
             self.stop("aborted")
 
     def interrupt(self, number: int) -> None:

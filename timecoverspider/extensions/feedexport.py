@@ -13,7 +13,7 @@ from scrapy.utils.defer import ensure_awaitable
 from timecoverspider.dataset.feed_file import Draft, FeedFile
 from timecoverspider.exceptions import CatalogError, FeedError
 from timecoverspider.extensions.crawl_state import CrawlState
-from timecoverspider.text import brief, without_password
+from timecoverspider.text import brief, one_line, without_password
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,21 @@ class DatasetExporter(FeedExporter):
                 self._state.abort(str(error))
                 logger.error("Feed export failed: %s", error)
                 return  # the next crawl deletes the draft
-        await super().close_spider(spider)
+            except Exception as error:  # noqa: BLE001 (an exporter cannot represent a value, or the catalog has been changed by hand)
+                self._abort(error)
+                return
+        try:
+            await super().close_spider(spider)
+        except Exception as error:
+            if self._state is None:
+                raise
+            self._abort(error)
+
+    def _abort(self, error: Exception) -> None:
+        assert self._state is not None  # noqa: S101 (checked by close_spider)
+        reason = f"cannot write {' and '.join(slot.uri for slot in self.slots)}: {type(error).__name__}: {brief(error)}"
+        self._state.abort(reason)
+        logger.error("Feed export failed: %s", one_line(reason), exc_info=error)
 
     def _start_new_batch(self, *arguments: Any, **keywords: Any) -> FeedSlot:
         slot = super()._start_new_batch(*arguments, **keywords)

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from timecoverspider.dataset.rows import Record, now
 from timecoverspider.exceptions import CatalogError
 from timecoverspider.extensions.crawl_state import CrawlState
+from timecoverspider.spider_errors import describe, is_about_page
 from timecoverspider.text import brief
 from timecoverspider.utils.request import page_url
 
@@ -79,7 +80,11 @@ class ItemStore:
 
     def item_error(self, response: Response | None, failure: Failure) -> None:
         """Record a failure if a pipeline raised an unexpected error; Scrapy logs the traceback."""
-        CrawlState.of(self._crawler).record_failure(self._page_of(response), str(failure.value))
+        state, error = CrawlState.of(self._crawler), failure.value
+        if isinstance(error, Exception) and is_about_page(error):
+            state.record_failure(self._page_of(response), describe(error))
+        else:
+            state.abort(describe(error))
 
     def _page_of(self, response: Response | None) -> str:
         """Return the page URL of an item, or an empty string if the spider yielded the item without a page."""

@@ -1,6 +1,6 @@
 """Open the data set of a crawl, as configured by the settings and the spider."""
 
-import codecs
+import io
 import logging
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,7 @@ def _check_feed(crawler: Crawler, uri: str, options: dict[str, Any]) -> Any:
         raise ValueError("item_classes and item_filter are not supported, because the catalog stores no classes")
     if options["format"] not in without_none_values(crawler.settings.getwithbase("FEED_EXPORTERS")):
         raise ValueError(f"there is no format {options['format']!r}")
-    codecs.lookup(options["encoding"] or "utf-8")
+    io.TextIOWrapper(io.BytesIO(), options["encoding"] or "utf-8")  # not every codec is one for text
     if options["batch_item_count"] and not _has_new_name(uri):
         raise ValueError("with FEED_EXPORT_BATCH_ITEM_COUNT, its name must contain %(batch_id)d or %(batch_time)s")
     storages = without_none_values(crawler.settings.getwithbase("FEED_STORAGES"))

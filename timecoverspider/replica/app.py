@@ -21,7 +21,7 @@ from timecoverspider.replica.issues import issue_dates
 _COVER = re.compile(r"/time/covers/0,16641,(\d{4})(\d\d)(\d\d),00\.html", re.ASCII)
 _IMAGE = re.compile(r"/time/magazine/archive/covers/(\d{4})/1101\d\d(\d\d)(\d\d)_\d00\.jpg", re.ASCII)
 _OFFSET = re.compile(r"\d{1,9}", re.ASCII)
-_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))")  # "gzip;q=0" refuses gzip
+_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))", re.IGNORECASE)  # "gzip;q=0" refuses gzip
 _RANGE = re.compile(r"p_date_range\|BTWN (\d{4})(\d\d)(\d\d) (\d{4})(\d\d)(\d\d)", re.ASCII)
 _logger = logging.getLogger(__name__)
 _logger.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
@@ -59,8 +59,8 @@ class _Archive:
                 return _page(request, pages.cover_page(day), day)
             case pages.IMAGES:
                 return await self._image(request)
-        assert request.transport is not None  # noqa: S101 (the client waits for this response)
-        host, port, *_ = request.transport.get_extra_info("sockname")
+        # Without a transport, the client has gone.
+        host, port, *_ = request.transport.get_extra_info("sockname") if request.transport else ("127.0.0.1", 0)
         raise web.HTTPNotFound(text=_HELP.format(hosts=", ".join(pages.HOSTS), address=f"{host}:{port}"))
 
     def _listing(self, request: web.Request) -> web.Response:
@@ -132,7 +132,7 @@ def _part(request: web.Request, image: bytes, etag: str) -> web.Response:
         start, stop, _ = request.http_range.indices(len(image))
     except ValueError:  # not a range of bytes: ignored
         return web.Response(body=image, content_type="image/jpeg", headers=headers)
-    if start >= stop:
+    if start >= stop or request.headers["Range"].strip() == "bytes=-0":
         return web.Response(status=416, headers={"Content-Range": f"bytes */{len(image)}"})
     headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(image)}"
     return web.Response(status=206, body=image[start:stop], content_type="image/jpeg", headers=headers)

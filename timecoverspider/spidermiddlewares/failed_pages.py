@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from timecoverspider.dataset.invalid_pages import InvalidPages
 from timecoverspider.downloadermiddlewares.retry import retry_later
 from timecoverspider.extensions.crawl_state import CrawlState
-from timecoverspider.spidermiddlewares.spider_errors import describe, is_about_page
+from timecoverspider.spider_errors import describe, is_about_page
 from timecoverspider.text import brief
 from timecoverspider.utils.request import page_url
 
@@ -70,6 +70,7 @@ class FailedPagesMiddleware:
         """
         is_page = isinstance(response, (HtmlResponse, XmlResponse))
         if is_page and response.body.count(b"<") > MAX_DEPTH and response.xpath(_TOO_DEEP).get() == "1":
+            response.flags.append(INVALID)
             raise InvalidPageError(f"the page has elements in more than {MAX_DEPTH} elements")
 
     def _failed(self, errback: Callable[[Failure], Any] | None, failure: Failure) -> Any:

@@ -13,6 +13,7 @@ from scrapy.http import Request, Response
 from timecoverspider.dataset.rows import Page, now
 from timecoverspider.extensions.crawl_state import CrawlState
 from timecoverspider.pipelines import ImageStorePipeline
+from timecoverspider.spider_errors import describe
 from timecoverspider.spidermiddlewares.failed_pages import (
     INVALID,
     LISTING,
@@ -72,11 +73,15 @@ class IncrementalCrawlMiddleware:
     async def process_start(self, start: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """Pass the start requests, then fetch damaged images (not in a refresh). Repair mode: only damaged images."""
         if not self._state.repairs:
-            async for output in start:
-                if isinstance(output, Request):
-                    output.meta[ROLE] = START
-                    self._count_stated(output)
-                yield output
+            try:
+                async for output in start:
+                    if isinstance(output, Request):
+                        output.meta[ROLE] = START
+                        self._count_stated(output)
+                    yield output
+            except Exception as error:
+                self._state.abort(describe(error))
+                raise  # Scrapy logs the traceback
         pipeline = self._crawler.get_item_pipeline(ImageStorePipeline)
         if pipeline and not self._state.refresh:
             await pipeline.repair()
@@ -151,7 +156,10 @@ class IncrementalCrawlMiddleware:
 
         Raises: InvalidPageError if a start page yielded nothing, or if a listing without pagination is incomplete.
         """
-        if {INVALID, RETRIED} & set(response.flags):
+        if RETRIED in response.flags:
+            return
+        if INVALID in response.flags:
+            self._end_listing(response, seen)
             return
         is_start = response.meta.get(ROLE) == START
         if is_start and not seen.requests and not seen.records:
@@ -168,13 +176,18 @@ class IncrementalCrawlMiddleware:
         page = Page(page_url(response.request, self._crawler.spider), seen.records, seen.requests, now())
         self._state.record_page(page, known=len(seen.known), is_start=is_start)
         self._listings.known += len(seen.known)
-        self._requested += seen.new
-        if seen.pagination:
-            self._listings.end_page(is_new=seen.met)
-            if not self._is_endless and (reason := self._listings.why_endless()):
-                self._is_endless = True
-                self._state.record_site_error(page.url, reason)
-                self._state.stop("endless_pagination")
+        self._requested += 0 if is_start else seen.new  # a start page leads to listings
+        self._end_listing(response, seen)
+
+    def _end_listing(self, response: Response, seen: _Output) -> None:
+        """Count a page with pagination, also if it is invalid, and end the crawl if the pagination has no end."""
+        if not seen.pagination:
+            return
+        self._listings.end_page(is_new=seen.met)
+        if not self._is_endless and (reason := self._listings.why_endless()):
+            self._is_endless = True
+            self._state.record_site_error(response.url, reason)
+            self._state.stop("endless_pagination")
 
     def request_dropped(self, request: Request) -> None:
         """Record that a listing links back to an earlier listing: the last listing was not reached."""

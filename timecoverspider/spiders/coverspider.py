@@ -24,7 +24,7 @@ class CoverSpider(scrapy.Spider):
         @url http://search.time.com/results.html?N=46&Ns=p_date_range|1
         @returns requests 1 1
         """
-        for link in response.css("div.refineCol ul li a").xpath("self::a[@href][contains(., 'TIME U.S.')]"):
+        for link in response.xpath("//a[contains(., 'TIME U.S.')][ancestor::div[contains(@class, 'refineCol')]]"):
             yield response.follow(link.attrib["href"], self.parse_page, meta={"stated": link.xpath("string(..)").get()})
 
     def parse_page(self, response: scrapy.http.Response) -> Iterator[scrapy.Request]:
@@ -33,7 +33,7 @@ class CoverSpider(scrapy.Spider):
         @url http://search.time.com/results.html?N=46+30&Ns=p_date_range|1&Nty=1
         @returns requests 16 16
         """
-        following = response.css("div.pages a").xpath("self::a[contains(., 'Next')]/@href")
+        following = response.xpath("//a[contains(., 'Next')][ancestor::div[contains(@class, 'pages')]]/@href")
         yield from response.follow_all(following.getall(), self.parse_page, priority=1)
         if not (covers := response.xpath("//a[contains(., 'Large Cover')]/@href").getall()):
             raise ValueError("the page lists no covers")

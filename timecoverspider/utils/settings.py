@@ -22,7 +22,7 @@ _LEAST = {
     "REACTOR_THREADPOOL_MAXSIZE": 1,
     "SCRAPER_SLOT_MAX_ACTIVE_SIZE": 1,
 }
-_MOST = {"AUDIT_EVERY_DAYS": 36500, "UNREADABLE_LIMIT": 1}
+_MOST = {"AUDIT_EVERY_DAYS": 36500, "UNREADABLE_LIMIT": 1, "DOWNLOAD_DELAY": 86400}
 _LEVELS = logging.getLevelNamesMapping()
 
 
@@ -34,6 +34,9 @@ def check_settings(settings: BaseSettings) -> None:
     for name, default in _defaults().items():
         if settings[name] is not None:
             _check(settings, name, default)
+    if settings["CONCURRENT_REQUESTS_PER_IP"] is not None:  # not one of Scrapy's defaults any more
+        _check(settings, "CONCURRENT_REQUESTS_PER_IP", 0)
+    _check_slots(settings)
     level = settings["LOG_LEVEL"]
     if level not in _LEVELS and not isinstance(level, int):
         raise ValueError(f"LOG_LEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not {level!r}")
@@ -77,11 +80,29 @@ def _check(settings: BaseSettings, name: str, default: float) -> None:
         raise ValueError(f"{name} must be {kind}{limits}, not {settings[name]!r}")
 
 
+def _check_slots(settings: BaseSettings) -> None:
+    try:
+        for slot in settings.getdict("DOWNLOAD_SLOTS").values():
+            assert float(slot.get("concurrency", 1)) >= 1  # noqa: S101
+            assert 0 <= float(slot.get("delay", 0)) <= 86400  # noqa: S101
+        [int(code) for code in settings.getlist("RETRY_HTTP_CODES")]
+    except (AssertionError, AttributeError, TypeError, ValueError) as error:
+        raise ValueError(
+            "DOWNLOAD_SLOTS must have a concurrency of 1 or more and a delay of 0 to 86400 for each slot, and "
+            "RETRY_HTTP_CODES integers"
+        ) from error
+
+
 def _check_proxy(name: str, url: str) -> None:
-    safe = without_password(url if "://" in url else f"http://{url}")
+    _, has_scheme, rest = url.partition("://")
+    safe = without_password(url if has_scheme else f"http://{url}")
+    if "/" in (rest or url).rpartition("@")[0].partition(":")[0]:  # as in "//user:password@host": not a user name
+        safe = safe.rpartition("@")[2]
     try:
         parts = urlsplit(safe)
-        is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        host = parts.hostname or ""
+        host.encode("idna")
+        is_valid = parts.scheme in ("http", "https") and bool(host.strip(".")) and parts.port != 0
     except ValueError:
         is_valid = False
     if not is_valid:

@@ -27,12 +27,13 @@ def is_about_page(error: Exception) -> bool:
     return isinstance(error, _ABOUT_PAGES)
 
 
-def describe(error: Exception) -> str:
+def describe(error: BaseException | None) -> str:
     """Return the class and the message of an error, and the last line of a spider that it passed.
 
     >>> describe(NameError("name 'x' is not defined"))
     "NameError: name 'x' is not defined"
     """
+    assert error is not None  # noqa: S101 (of a Failure)
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "site-packages" not in frame.filename]
     place = f" ({own[-1].filename.rpartition('/')[2]}, line {own[-1].lineno})" if own else ""
