@@ -3,7 +3,7 @@
 import contextlib
 
 from scrapy.http import Request, Response, TextResponse
-from w3lib.encoding import resolve_encoding
+from w3lib.encoding import html_body_declared_encoding, http_content_type_encoding, read_bom, resolve_encoding
 
 # The encodings of the WHATWG Encoding Standard. Other codecs of Python, such as punycode, take 20 s for a page of 2 MB.
 _ENCODINGS = frozenset(
@@ -22,20 +22,31 @@ _ENCODINGS = frozenset(
 class EncodingMiddleware:
     """Decodes valid UTF-8 as UTF-8, whatever the header says: text in another encoding is hardly ever valid UTF-8.
 
-    Any other page is decoded as it declares. If it declares an encoding that browsers do not know, windows-1252 is
-    used, the encoding of browsers for pages that declare none.
+    Any other page is decoded as it declares. If it declares no encoding that browsers know, windows-1252 is used, as in
+    browsers: Scrapy 2.19 guesses, for example cp1006 for Latin-1.
     """
 
     def process_response(self, request: Request, response: Response) -> Response:
         """Return the response with its encoding."""
         if not isinstance(response, TextResponse):
             return response
-        if not response.body.isascii():
+        is_ascii = response.body.isascii()
+        if not is_ascii:
             with contextlib.suppress(UnicodeDecodeError):
                 response.body.decode()
                 return response.replace(encoding="utf-8")
-        try:
-            is_known = response.encoding in _ENCODINGS
-        except ValueError:  # a name that cannot be one
-            is_known = False
-        return response if is_known else response.replace(encoding="cp1252")
+        declared = _declared(response)
+        return response if is_ascii and declared else response.replace(encoding=declared or "cp1252")
+
+
+def _declared(response: TextResponse) -> str | None:
+    """Return the encoding that a page declares, if browsers know it."""
+    header = (response.headers.get("Content-Type") or b"").decode("latin-1")
+    with contextlib.suppress(ValueError):  # a name that cannot be one
+        encoding = (
+            read_bom(response.body)[0]
+            or http_content_type_encoding(header)
+            or html_body_declared_encoding(response.body)
+        )
+        return encoding if encoding in _ENCODINGS else None
+    return None

@@ -55,7 +55,9 @@ class StrictRobotsTxtMiddleware(RobotsTxtMiddleware):
             raise _unknown(url, f"{brief(error)}{self._hint(url)}") from error
         if response.status >= 500 or response.status in _FORBIDDING:
             raise _unknown(url, f"HTTP {response.status}")
-        body = response.body[:_MAX_SIZE] if response.status < 400 else b""
+        body = response.body if response.status < 400 else b""
+        if len(body) > _MAX_SIZE:
+            body = body[:_MAX_SIZE].rpartition(b"\n")[0]  # half a line may forbid everything
         rules: RobotParser = build_from_crawler(self._parserimpl, self.crawler, body)
         return rules
 
