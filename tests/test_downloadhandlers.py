@@ -5,7 +5,9 @@ import gzip
 import logging
 import socket
 import zlib
+from base64 import b64decode
 from collections import Counter
+from urllib.parse import unquote
 
 import pytest
 from aiohttp import web
@@ -136,3 +138,40 @@ def test_no_message_shows_the_credentials_of_a_proxy(caplog: pytest.LogCaptureFi
         download("https://search.time.com/", proxy=address.replace("//", "//me:secret@"))
     assert "secret" not in f"{raised.value}{caplog.text}"
     assert raised.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    "password", ["s3cret", "s3/cret", "s3#cret", "s3?cret", "s3@cret", "s3:cret", "s3 cret", "s3%2Fcret"]
+)
+def test_proxy_gets_the_password_and_no_message_shows_it(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    sent: list[str] = []
+
+    async def note(request: web.Request) -> web.StreamResponse:
+        sent.append(b64decode(request.headers["Proxy-Authorization"].split()[1]).decode())
+        assert request.transport
+        request.transport.close()
+        return web.Response()
+
+    with serving(app_of(note)) as address:
+        monkeypatch.setenv("http_proxy", address.replace("//", f"//me:{password}@"))
+        with pytest.raises(DownloadFailedError) as raised:
+            download("http://search.time.com/")
+    assert set(sent) == {f"me:{unquote(password)}"}  # aiohttp sends a GET again if the connection was cut
+    assert "cret" not in f"{raised.value}{caplog.text}"
+
+
+@pytest.mark.parametrize("password", ["s3cret", "s3/cret", "s3#cret", "s3?cret", "s3@cret"])
+@pytest.mark.parametrize("url", ["http://search.time.com/", "https://search.time.com/"])
+def test_proxy_that_is_down_is_named_without_its_password(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, password: str, url: str
+) -> None:
+    with socket.socket() as closed:  # bound, so that nobody else gets the port, but not listening
+        closed.bind(("127.0.0.1", 0))
+        proxy = f"127.0.0.1:{closed.getsockname()[1]}"
+        for scheme in ("http", "https"):
+            monkeypatch.setenv(f"{scheme}_proxy", f"http://me:{password}@{proxy}")
+        with pytest.raises(DownloadConnectionRefusedError, match=f"^the proxy http://{proxy}: ") as raised:
+            download(url)
+    assert "cret" not in f"{raised.value}{caplog.text}"

@@ -94,3 +94,19 @@ def test_shell_requests_a_host_that_is_not_the_archives(scrapy: Run) -> None:
         code = f"fetch({address!r}) or response.css('title::text').get()"
         done = scrapy("shell", "--nolog", *FULL_SPEED, address, "-c", code)
     assert done.stdout.strip() == "Elsewhere", done.stderr
+
+
+def test_parse_warns_of_nothing(scrapy: Run) -> None:
+    done = scrapy("parse", "--callback=parse_covers", "http://content.time.com/time/covers/0,16641,20140310,00.html")
+    assert "Code Red" in done.stdout
+    assert "WARNING" not in done.stderr
+
+
+def test_shell_says_that_a_host_is_not_the_archives_if_it_cannot_be_reached(scrapy: Run) -> None:
+    with socket.socket() as closed:  # bound, so that nobody else gets the port, but not listening
+        closed.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+        done = scrapy("shell", "-s", "RETRY_TIMES=0", address, "-c", "response")
+    [line] = [line for line in done.stderr.splitlines() if "ERROR" in line]
+    assert "127.0.0.1 is not a host of the archive" in line
+    assert "Traceback" not in done.stderr

@@ -6,6 +6,7 @@ import subprocess
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf, nan
 from pathlib import Path
 from time import monotonic
 from urllib.error import HTTPError
@@ -62,7 +63,17 @@ def run(*arguments: str, **options: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"issues": 0}, {"issues": 800_000}, {"port": 70_000}, {"port": -1}, {"latency": -1}]
+    "options",
+    [
+        {"issues": 0},
+        {"issues": 800_000},
+        {"issues": 10**30},
+        {"port": 70_000},
+        {"port": -1},
+        {"latency": -1},
+        {"latency": nan},
+        {"latency": inf},
+    ],
 )
 def test_options_out_of_range_are_wrong_usage(options: dict[str, int]) -> None:
     with pytest.raises(UsageError):

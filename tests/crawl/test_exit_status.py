@@ -114,9 +114,13 @@ def test_only_new_cover_that_is_invalid_is_a_changed_layout(tmp_path: Path) -> N
     assert len(records(tmp_path)) == 39
 
 
-def test_listings_that_end_too_soon_are_noticed_and_remove_nothing(folder: Path, filled: Path) -> None:
-    done = MockArchive(DAYS[:16]).crawl(folder, "-a", "full=1")
+@pytest.mark.parametrize("argument", ["full=1", "refresh=1"])
+@pytest.mark.parametrize("listed", [1, 16])
+def test_listings_that_end_too_soon_are_noticed_and_remove_nothing(
+    folder: Path, filled: Path, argument: str, listed: int
+) -> None:
+    done = MockArchive(DAYS[:listed]).crawl(folder, "-a", argument)
     assert done.returncode == 4
-    assert "16 of 40" in last_line(done)
+    assert f"{listed} of 40" in last_line(done)
     assert feed(folder) == feed(filled)
     assert MockArchive().crawl(folder).returncode == 0

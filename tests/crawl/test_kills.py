@@ -7,11 +7,12 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from data_set import assert_complete, feed, rows
-from mock_archive import MockArchive, serving
+from data_set import assert_complete, feed, image_path, records, rows
+from mock_archive import DAYS, MockArchive, serving
 from scrapy_command import start_crawl
 
 from timecoverspider.dataset.tables import TABLES
+from timecoverspider.replica.pages import image_url
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,33 @@ def test_crawl_that_is_killed_ten_times_in_a_row_is_complete_in_the_end(
         assert_complete(tmp_path)
     assert MockArchive().crawl(tmp_path).returncode == 0
     assert feed(tmp_path) == feed(filled)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+def test_refresh_that_is_killed_while_images_change_leaves_no_wrong_checksum(
+    folder: Path, duration: float, seed: int
+) -> None:
+    archive = MockArchive()
+    archive.answers = {image_url(day): _changed(image_path(folder, day)) for day in DAYS}
+    with serving(archive.app) as address:
+        process = start_crawl(folder, address, "-a", "refresh=1")
+        try:
+            process.communicate(timeout=random.Random(seed).uniform(0.5, 0.95) * duration)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+    done = archive.crawl(folder)
+    assert done.returncode == 0, done.stderr
+    assert_complete(folder)
+    assert len(records(folder)) == 40
+
+
+def _changed(file: Path) -> bytes:
+    """Return an image of the same size as a file, with another byte in its first segment."""
+    content = bytearray(file.read_bytes())
+    content[13] ^= 1  # the units of its density
+    return bytes(content)
 
 
 def test_records_whose_pages_were_not_written_down_do_not_count_as_gone_from_the_listings(

@@ -12,7 +12,7 @@ from scrapy_command import SPIDER, crawl_arguments, last_line, run_program, run_
 from yarl import URL
 
 from timecoverspider.replica.images import draw_cover
-from timecoverspider.replica.pages import cover_page, cover_url, image_url, listing_page, listing_url
+from timecoverspider.replica.pages import cover_page, cover_url, image_url, index_page, listing_page, listing_url
 
 
 def test_recrawl_without_new_issues_sends_three_requests(folder: Path) -> None:
@@ -48,11 +48,24 @@ def test_recrawl_with_new_issues_requests_only_these(tmp_path: Path, filled: Pat
     assert feed(tmp_path) == feed(filled)
 
 
-def test_issue_added_in_the_middle_is_found_when_all_listings_are_read(tmp_path: Path, filled: Path) -> None:
+def test_issue_added_in_the_middle_is_found_at_once_by_the_number_that_the_site_states(
+    tmp_path: Path, filled: Path
+) -> None:
     assert MockArchive(DAYS[:30] + DAYS[31:]).crawl(tmp_path).returncode == 0
-    assert MockArchive().crawl(tmp_path).returncode == 0
-    assert len(records(tmp_path)) == 39  # it lies behind a listing with nothing new
     archive = MockArchive()
+    assert archive.crawl(tmp_path).returncode == 0
+    assert archive.requests_to("content.time.com") == [cover_url(DAYS[30])]
+    assert feed(tmp_path) == feed(filled)
+
+
+def test_issue_added_in_the_middle_is_found_by_an_audit_if_the_site_states_no_number(
+    tmp_path: Path, filled: Path
+) -> None:
+    archive = MockArchive()
+    archive.answers[INDEX] = index_page(40).replace("(40)", "")
+    assert MockArchive(DAYS[:30] + DAYS[31:]).crawl(tmp_path).returncode == 0
+    assert archive.crawl(tmp_path).returncode == 0
+    assert len(records(tmp_path)) == 39  # it lies behind a listing with nothing new
     done = archive.crawl(tmp_path, "-s", "AUDIT_EVERY_DAYS=0")
     assert archive.requests_to("content.time.com") == [cover_url(DAYS[30])]
     assert len(archive.requests_to("search.time.com")) == 4

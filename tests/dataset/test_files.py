@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from timecoverspider.dataset.files import set_aside, write_atomically
+from timecoverspider.dataset.files import regular_size, set_aside, unused_path, write_atomically
 
 
 def test_file_is_written_with_its_folders_and_no_draft_stays(tmp_path: Path) -> None:
@@ -43,3 +43,22 @@ def test_files_set_aside_have_names_of_their_own(tmp_path: Path) -> None:
         assert set_aside(tmp_path / "a.json", "kept").read_text() == content
     assert not (tmp_path / "a.json").exists()
     assert len(list(tmp_path.glob("a.json.kept-*"))) == 2
+
+
+def test_unused_path_is_the_first_one_that_nothing_has(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    assert unused_path(path) == path
+    path.mkdir()
+    assert unused_path(path) == tmp_path / "a-2.jpg"
+    (tmp_path / "a-2.jpg").symlink_to("/nowhere")
+    assert unused_path(path) == tmp_path / "a-3.jpg"
+    assert unused_path(tmp_path / ".hidden") == tmp_path / ".hidden"
+
+
+def test_size_of_anything_but_a_regular_file_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"123")
+    os.mkfifo(tmp_path / "pipe")
+    assert regular_size(tmp_path / "a") == 3
+    for path in (tmp_path, tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(OSError, match="not a regular file"):
+            regular_size(path)

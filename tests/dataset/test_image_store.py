@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import os
-import select
 import signal
 from collections.abc import Coroutine
 from datetime import UTC, datetime
@@ -13,41 +12,16 @@ from typing import Any
 import pytest
 from aiohttp import web
 from data_set import assert_complete, records
+from image_workers import own_worker, use_store, wait_for_end_of, workers
 from mock_archive import DAYS, MockArchive, serving
 from scrapy_command import start_crawl
 
-from timecoverspider.dataset import image_store_worker
 from timecoverspider.dataset.image_store import ImageStore
 from timecoverspider.dataset.images import InvalidImageError, StoredImage
 from timecoverspider.replica.images import draw_cover
 from timecoverspider.replica.pages import image_url
 
 COVER = draw_cover(DAYS[0], 400)
-
-
-def workers(pid: int) -> list[int]:
-    """Return the processes that a process has started to store images."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    name = image_store_worker.__name__.encode()
-    return [int(child) for child in children if name in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")]
-
-
-def own_worker() -> int:
-    [pid] = workers(os.getpid())
-    return pid
-
-
-def use_store(folder: Path, work: Any) -> Any:
-    """Let an image store do some work, and close it."""
-
-    async def run() -> Any:
-        store = ImageStore(folder)
-        try:
-            return await work(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(run())
 
 
 async def error_of(work: Coroutine[Any, Any, StoredImage]) -> OSError | None:
@@ -191,10 +165,21 @@ def test_killed_process_ends_the_other_and_the_next_crawl_goes_on(tmp_path: Path
     assert len(records(tmp_path)) == 40
 
 
-def wait_for_end_of(pid: int) -> None:
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    assert select.select([descriptor], [], [], 30)[0]
-    os.close(descriptor)
+def test_worker_has_time_to_answer_after_the_machine_has_slept(tmp_path: Path) -> None:
+    async def work(store: ImageStore) -> StoredImage:
+        await store.store("full/a.jpg", COVER)
+        os.kill(own_worker(), signal.SIGSTOP)
+        waiting = asyncio.ensure_future(store.store("full/b.jpg", COVER))
+        await asyncio.sleep(0)
+        loop, slept = asyncio.get_running_loop(), [0.0]
+        now = loop.time
+        loop.time = lambda: now() + slept[0]  # type: ignore[method-assign]
+        for _ in range(3):
+            slept[0] += 1000  # the machine sleeps, and the clock of the loop goes on
+            await asyncio.sleep(0)
+            assert not waiting.done()
+        os.kill(own_worker(), signal.SIGCONT)
+        return await waiting
+
+    assert use_store(tmp_path, work).bytes == len(COVER)
+    assert (tmp_path / "full" / "b.jpg").read_bytes() == COVER

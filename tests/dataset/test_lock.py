@@ -58,3 +58,22 @@ def test_claim_of_a_process_that_was_killed_while_writing_is_made_again(tmp_path
     (tmp_path / ".archive").write_text("")
     claim(tmp_path / ".archive", "replica")
     assert (tmp_path / ".archive").read_text() == "replica\n"
+
+
+def test_mark_of_random_bytes_is_another_archive_and_quoted_in_one_line(tmp_path: Path) -> None:
+    mark = tmp_path / ".archive"
+    mark.write_bytes(bytes(range(128, 256)) * 1000)
+    with pytest.raises(DatasetError) as raised:
+        claim(mark, "live")
+    assert "not from live" in str(raised.value)
+    assert len(str(raised.value)) < 1000
+    assert "\n" not in str(raised.value)
+
+
+def test_holder_that_is_not_utf_8_is_quoted(tmp_path: Path) -> None:
+    lock = Lock(tmp_path / ".lock")
+    (tmp_path / ".lock").write_bytes(b"\xff\xfe")
+    for take in (Lock, check_unlocked):
+        with pytest.raises(DatasetLockedError, match=r"in use by \\xff\\xfe$"):
+            take(tmp_path / ".lock")
+    lock.close()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from sample_dataset import make_dataset
 from timecoverspider.dataset.dataset import Dataset
 from timecoverspider.dataset.layout import Layout
 from timecoverspider.dataset.verification import Finding, move_unknown, verify
-from timecoverspider.exceptions import DatasetLockedError
+from timecoverspider.exceptions import DatasetError, DatasetLockedError
 from timecoverspider.replica.pages import cover_url
 
 DAMAGED = DAYS[1]
@@ -46,6 +47,16 @@ def _replace_by_a_folder(file: Path) -> None:
     file.mkdir()
 
 
+def _replace_by_a_pipe(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
+def _replace_by_a_device(file: Path) -> None:
+    file.unlink()
+    file.symlink_to("/dev/zero")
+
+
 def test_complete_data_set_has_no_findings_and_each_image_is_counted(small_folder: Path) -> None:
     done: list[None] = []
     with Dataset(small_folder / "output") as dataset:
@@ -55,7 +66,15 @@ def test_complete_data_set_has_no_findings_and_each_image_is_counted(small_folde
 
 @pytest.mark.parametrize(
     ("damage", "what"),
-    [(_delete, "missing"), (_cut, "cut"), (_alter, "altered"), (_replace_by_a_folder, "undecodable")],
+    [
+        (_delete, "missing"),
+        (_cut, "cut"),
+        (_alter, "altered"),
+        (_replace_by_a_folder, "undecodable"),
+        (_replace_by_a_pipe, "undecodable"),
+        (_replace_by_a_device, "undecodable"),
+        (lambda file: os.truncate(file, 2**40), "cut"),  # a file of 1 TB, without a byte on the disk
+    ],
 )
 def test_damaged_image_is_found_with_its_page(small_folder: Path, damage: Callable[[Path], None], what: str) -> None:
     damage(image_path(small_folder, DAMAGED))
@@ -136,7 +155,7 @@ def test_record_not_in_the_feed_is_named_by_its_page(small_folder: Path) -> None
     assert finding.page_url == ""  # no image has to be fetched again
 
 
-@pytest.mark.parametrize("content", [b"", b'[{"title": ', b"\xff\xfe", b"{}", b"[1]", b"null"])
+@pytest.mark.parametrize("content", [b"", b'[{"title": ', b"\xff\xfe", b"{}", b"[1]", b"null", b"[" * 100_000])
 def test_feed_that_is_no_list_of_records_is_no_feed(small_folder: Path, content: bytes) -> None:
     (small_folder / "output.json").write_bytes(content)
     [finding] = findings(small_folder)
@@ -167,6 +186,26 @@ def test_unknown_files_are_moved_and_no_others(small_folder: Path) -> None:
     assert [file.name for file in layout.unknown.iterdir()] == ["mine.jpg"]
     assert (layout.unknown / "mine.jpg").read_bytes() == b"mine"
     assert {finding.subject for finding in findings(small_folder)} == {PATH, "full/other.jpg"}
+
+
+def test_unknown_file_does_not_replace_one_that_was_moved_before(small_folder: Path) -> None:
+    layout = Layout(small_folder / "output")
+    for content in ("1", "2", "3"):
+        (layout.images / "mine.jpg").write_text(content)
+        move_unknown(layout, findings(small_folder))
+    moved = {file.name: file.read_text() for file in layout.unknown.iterdir()}
+    assert moved == {"mine.jpg": "1", "mine-2.jpg": "2", "mine-3.jpg": "3"}
+    assert findings(small_folder) == []
+
+
+def test_unknown_file_stays_if_its_new_folder_is_a_file(small_folder: Path) -> None:
+    (small_folder / "output" / "unknown").write_text("mine")
+    (small_folder / "output" / "full" / "zzz.jpg").write_text("unknown")
+    with pytest.raises(DatasetError, match=r"unknown: File exists$") as raised:
+        move_unknown(Layout(small_folder / "output"), findings(small_folder))
+    assert "\n" not in str(raised.value)
+    assert (small_folder / "output" / "full" / "zzz.jpg").exists()
+    assert (small_folder / "output" / "unknown").read_text() == "mine"
 
 
 def test_unknown_files_are_not_moved_during_a_crawl(small_folder: Path) -> None:

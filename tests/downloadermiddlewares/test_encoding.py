@@ -42,3 +42,41 @@ def test_downloaded_page_is_decoded_as_utf_8_whatever_its_header_says() -> None:
     app.router.add_get("/", answer)
     with serving(app) as address:
         assert download(address).text == "<p>♥ en España"
+
+
+_ONLY_PYTHONS = ["punycode", "idna", "unicode_escape", "rot13", "hex", "bz2", "undefined", "utf-32", "cp037"]
+_NOBODYS = ["mbcs", "../x", "x" * 5000, "\x00", "", "big5-hkscs\x1b"]
+
+
+@pytest.mark.parametrize(
+    ("form", "charset"),
+    [*(("meta", name) for name in _ONLY_PYTHONS), *(("header", name) for name in _ONLY_PYTHONS + _NOBODYS)],
+)
+def test_encoding_that_browsers_do_not_know_is_that_of_windows(form: str, charset: str) -> None:
+    body = f"<meta charset='{charset}'><p>España" if form == "meta" else "<p>España"
+    headers = {"Content-Type": f"text/html; charset={charset}" if form == "header" else "text/html"}
+    response = HtmlResponse(URL, headers=headers, body=body.encode("latin-1"))
+    result = EncodingMiddleware().process_response(Request(URL), response)
+    assert isinstance(result, HtmlResponse)
+    assert result.css("p::text").get() == "España"
+
+
+@pytest.mark.parametrize(
+    ("charset", "text"), [("shift_jis", "タイム"), ("koi8-r", "Тайм"), ("gb18030", "时代"), ("utf-16", "♥")]
+)
+def test_encoding_that_browsers_know_is_believed(charset: str, text: str) -> None:
+    headers = {"Content-Type": f"text/html; charset={charset}"}
+    response = HtmlResponse(URL, headers=headers, body=f"<p>{text}</p>".encode(charset))
+    result = EncodingMiddleware().process_response(Request(URL), response)
+    assert isinstance(result, HtmlResponse)
+    assert result.css("p::text").get() == text
+
+
+@pytest.mark.parametrize("declared", ["", "<meta charset='mbcs'>", "<meta charset=''>", "<meta charset='../x'>"])
+def test_page_that_declares_no_encoding_that_exists_is_that_of_windows(declared: str) -> None:
+    for text in ("café", "Señor, qué pasó en España"):
+        body = f"{declared}<p>{text}</p>".encode("latin-1")
+        response = HtmlResponse(URL, headers={"Content-Type": "text/html"}, body=body)
+        result = EncodingMiddleware().process_response(Request(URL), response)
+        assert isinstance(result, HtmlResponse)
+        assert result.css("p::text").get() == text

@@ -56,7 +56,7 @@ def test_every_request_that_waits_for_robots_txt_is_checked(crawler: Crawler) ->
     assert is_allowed(crawler, Response(ROBOTS, body=FORBIDDEN), *[URL] * 5) == [False] * 5
 
 
-@pytest.mark.parametrize("status", [400, 404, 410, 301])
+@pytest.mark.parametrize("status", [400, 404, 410, 418, 451, 301])
 def test_robots_txt_that_is_not_there_allows_everything(crawler: Crawler, status: int) -> None:
     assert is_allowed(crawler, Response(ROBOTS, status)) == [True]
 
@@ -64,6 +64,9 @@ def test_robots_txt_that_is_not_there_allows_everything(crawler: Crawler, status
 @pytest.mark.parametrize(
     "answer",
     [
+        Response(ROBOTS, 401),
+        Response(ROBOTS, 403, body=b"User-agent: *\nAllow: /"),
+        Response(ROBOTS, 429),
         Response(ROBOTS, 500),
         Response(ROBOTS, 503, body=b"User-agent: *"),
         DownloadFailedError("cut"),
@@ -72,6 +75,12 @@ def test_robots_txt_that_is_not_there_allows_everything(crawler: Crawler, status
 )
 def test_robots_txt_that_cannot_be_read_forbids_everything(crawler: Crawler, answer: Response | Exception) -> None:
     assert is_allowed(crawler, answer, *[URL] * 3) == [False] * 3
+
+
+@pytest.mark.parametrize(("before", "is_read"), [(0, True), (499 * 1024, True), (500 * 1024, False)])
+def test_rules_within_the_first_500_kib_count(crawler: Crawler, before: int, is_read: bool) -> None:
+    body = b"#" * before + b"\n" + FORBIDDEN + b"\n" + b"#\n" * 1_000_000
+    assert is_allowed(crawler, Response(ROBOTS, body=body)) == [not is_read]
 
 
 def test_robots_txt_itself_needs_no_robots_txt(crawler: Crawler) -> None:
@@ -108,7 +117,9 @@ async def _cut(request: web.Request) -> web.StreamResponse:
     return web.Response(body=body[:-12], headers={"Content-Encoding": "gzip"})
 
 
-@pytest.mark.parametrize("answer", [503, _cut, redirect("http://elsewhere.example/robots.txt"), redirect("http://[")])
+@pytest.mark.parametrize(
+    "answer", [401, 403, 429, 503, _cut, redirect("http://elsewhere.example/robots.txt"), redirect("http://[")]
+)
 def test_host_whose_robots_txt_cannot_be_read_gets_no_request_from_a_crawl(
     tmp_path: Path, answer: int | Handler
 ) -> None:

@@ -96,3 +96,40 @@ def test_progress_line_counts_processed_covers_and_the_rest(crawler: Crawler, ca
     state.record_saved(is_new=True)
     progress._log()
     assert re.search(r"\b6 of 20 covers .* s left", caplog.records[-1].getMessage())  # five were stored before
+
+
+def test_closing_line_names_three_files_that_were_set_aside_at_most(
+    crawler: Crawler, caplog: pytest.LogCaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "Set aside" not in closing_line(crawler, caplog).getMessage()
+    (tmp_path / "output" / "catalog.db.corrupt-1").write_text("")
+    (tmp_path / "other.json.kept-1").write_text("")  # of another feed
+    assert closing_line(crawler, caplog).getMessage().endswith(". Set aside: output/catalog.db.corrupt-1")
+    for number in range(4):
+        (tmp_path / f"output.json.kept-{number}").write_text("")
+    names = "output.json.kept-0, output.json.kept-1, output.json.kept-2 and 2 more"
+    assert closing_line(crawler, caplog).getMessage().endswith(f". Set aside: {names}")
+
+
+@pytest.mark.parametrize("stated", [None, 7])
+def test_closing_line_says_how_many_covers_the_site_states(
+    crawler: Crawler, caplog: pytest.LogCaptureFixture, stated: int | None
+) -> None:
+    CrawlState.of(crawler).stated = stated
+    assert ("nothing new, 7 on the site" in closing_line(crawler, caplog).getMessage()) == (stated == 7)
+
+
+@pytest.mark.parametrize(
+    ("feed", "place"),
+    [
+        ("ftp://me:s3cret@127.0.0.1:9/covers.json", "5 covers in ftp://127.0.0.1:9/covers.json"),
+        ("s3://key:s3cret@bucket/covers.json", "5 covers in s3://bucket/covers.json"),
+    ],
+)
+def test_closing_line_names_a_feed_without_its_password(
+    crawler: Crawler, caplog: pytest.LogCaptureFixture, feed: str, place: str
+) -> None:
+    crawler.settings.frozen = False
+    crawler.settings.set("FEEDS", {feed: {"format": "json"}}, "cmdline")
+    assert place in closing_line(crawler, caplog).getMessage()

@@ -1,10 +1,12 @@
 """The replica over real sockets, as a proxy and by Host."""
 
 import http.client
+import socket
 from collections.abc import Iterator
 from datetime import date
 from gzip import decompress
 from io import BytesIO
+from urllib.parse import quote
 
 import pytest
 from mock_archive import INDEX, serving
@@ -144,3 +146,91 @@ def test_connection_is_kept_alive(connection: http.client.HTTPConnection) -> Non
     Reply(connection, COVER)
     Reply(connection, IMAGE)
     assert connection.sock is socket is not None
+
+
+@pytest.mark.parametrize("offset", ["9" * 5000, "-1", "1e3", "٣", "0x1", "%FF"])
+def test_offset_that_is_no_small_number_is_404(connection: http.client.HTTPConnection, offset: str) -> None:
+    url = listing_url() + "&No=" + quote(offset, safe="%")
+    assert Reply(connection, url).status == 404
+
+
+@pytest.mark.parametrize(
+    ("requested", "part"),
+    [("bytes=0-9", (0, 10)), ("bytes=5-", (5, None)), ("bytes=-5", (-5, None)), ("bytes=0-999999999", (0, None))],
+)
+def test_part_of_an_image_is_sent_to_a_client_that_goes_on_with_a_download(
+    connection: http.client.HTTPConnection, requested: str, part: tuple[int, int | None]
+) -> None:
+    image = Reply(connection, IMAGE)
+    assert image.headers["Accept-Ranges"] == "bytes"
+    for headers in ({}, {"If_Range": image.headers["ETag"]}):
+        reply = Reply(connection, IMAGE, Range=requested, **headers)
+        assert (reply.status, reply.body) == (206, image.body[slice(*part)])
+        start, stop, _ = slice(*part).indices(len(image.body))
+        assert reply.headers["Content-Range"] == f"bytes {start}-{stop - 1}/{len(image.body)}"
+        assert reply.headers["ETag"] == image.headers["ETag"]
+
+
+def test_part_beyond_the_end_of_an_image_is_416(connection: http.client.HTTPConnection) -> None:
+    size = len(Reply(connection, IMAGE).body)
+    for requested in (f"{size}-", f"{10**20}-", "-0"):
+        reply = Reply(connection, IMAGE, Range=f"bytes={requested}")
+        assert (reply.status, reply.headers["Content-Range"]) == (416, f"bytes */{size}")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Range": "lines=1-2"}, {"Range": "bytes=x"}, {"Range": "bytes=9-5"}, {"Range": "bytes=0-1,4-5"},
+     {"Range": "bytes=5-", "If_Range": '"other"'}],
+)  # fmt: skip
+def test_range_that_cannot_be_sent_is_the_whole_image(
+    connection: http.client.HTTPConnection, headers: dict[str, str]
+) -> None:
+    reply = Reply(connection, IMAGE, **headers)
+    assert (reply.status, reply.body) == (200, Reply(connection, IMAGE).body)
+
+
+@pytest.mark.parametrize(
+    "accepted", ["gzip;q=0", "gzip; q=0.0", "deflate, gzip ;q=0.000", "gzip;q=0, br", "GZIP;Q=0", "*;q=0", "notgzip"]
+)
+def test_page_is_not_compressed_if_the_client_refuses_gzip(
+    connection: http.client.HTTPConnection, accepted: str
+) -> None:
+    assert "Content-Encoding" not in Reply(connection, INDEX, Accept_Encoding=accepted).headers
+
+
+@pytest.mark.parametrize("accepted", ["gzip;q=0.5", "gzip;q=0.01", "deflate;q=0, gzip"])
+def test_page_is_compressed_if_the_client_prefers_another_encoding(
+    connection: http.client.HTTPConnection, accepted: str
+) -> None:
+    assert Reply(connection, INDEX, Accept_Encoding=accepted).headers["Content-Encoding"] == "gzip"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+     b"GET http://[::1 HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nA: " + b"x" * 100_000 + b"\r\n\r\n"],
+)  # fmt: skip
+def test_malformed_request_is_400_and_logs_nothing(raw: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    with serving(make_app([])) as address:
+        host, port = address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as client:
+            client.sendall(raw)
+            assert b" 400 " in client.recv(100)
+    assert not caplog.records
+
+
+def test_client_that_leaves_before_the_answer_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    with serving(make_app([], latency=0.05)) as address:
+        host, port = address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            client.shutdown(socket.SHUT_WR)
+            client.recv(100)
+    assert not caplog.records
+
+
+def test_foreign_host_is_told_the_address_of_the_proxy_and_not_its_own(connection: http.client.HTTPConnection) -> None:
+    body = Reply(connection, "http://example.com/").body
+    assert b"http_proxy=http://127.0.0.1:" in body
+    assert b"example.com" not in body

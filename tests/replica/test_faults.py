@@ -156,6 +156,9 @@ def test_share_spoils_the_same_requests_in_any_order() -> None:
     [
         ("", "Expecting value"),
         ("[]", "rules"),
+        ("[" * 100_000, "recursion"),
+        ('{"rules": ' + "[" * 100_000, "recursion"),
+        ('{"rules": [], "seed": ' + "9" * 5000 + "}", "4300 digits"),
         ('{"rules": {}}', "rules"),
         ('{"rules": [], "sed": 1}', "rules"),
         ('{"rules": ["cut"]}', "rule 1"),

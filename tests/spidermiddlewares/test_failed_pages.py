@@ -9,7 +9,7 @@ from components import FakeEngine, fail, make_crawler, page_of, small_image
 from mock_archive import DAYS
 from scrapy.crawler import Crawler
 from scrapy.exceptions import NotSupported
-from scrapy.http import Request, Response
+from scrapy.http import Request, Response, XmlResponse
 from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
@@ -19,11 +19,14 @@ from timecoverspider.replica.pages import cover_url
 from timecoverspider.spidermiddlewares.failed_pages import (
     INVALID,
     LISTING,
+    MAX_DEPTH,
     RETRIED,
     ROLE,
     START,
     FailedPagesMiddleware,
+    InvalidPageError,
 )
+from timecoverspider.spiders.coverspider import CoverSpider
 
 URL = cover_url(DAYS[0])
 USED_UP = {"retry_times": 4}  # meta of a request that has been retried as often as RETRY_TIMES allows
@@ -195,3 +198,49 @@ def test_image_in_place_of_a_page_is_retried(middleware: FailedPagesMiddleware) 
     with pytest.raises(NotSupported) as raised:
         response.css("h1")
     assert middleware.process_spider_exception(response, raised.value)
+
+
+# What a page may have.
+
+
+def nested(depth: int) -> str:
+    """Return a page whose innermost element is in so many elements."""
+    return f"<html><body>{'<div>' * (depth - 2)}<p>x</p></body></html>"
+
+
+@pytest.mark.parametrize(
+    ("depth", "is_refused"), [(100, False), (MAX_DEPTH - 1, False), (MAX_DEPTH + 1, True), (1000, True), (50_000, True)]
+)
+def test_page_that_is_nested_too_deeply_is_refused_before_the_spider_sees_it(
+    middleware: FailedPagesMiddleware, depth: int, is_refused: bool
+) -> None:
+    response = page_of(Request(URL), nested(depth))
+    if is_refused:
+        with pytest.raises(InvalidPageError, match=f"more than {MAX_DEPTH} elements"):
+            middleware.process_spider_input(response)
+    else:
+        middleware.process_spider_input(response)
+
+
+def test_xml_that_is_nested_too_deeply_is_refused(middleware: FailedPagesMiddleware) -> None:
+    body = f"<?xml version='1.0'?>{'<a>' * 1000}{'</a>' * 1000}".encode()
+    with pytest.raises(InvalidPageError):
+        middleware.process_spider_input(XmlResponse(URL, body=body, request=Request(URL)))
+
+
+@pytest.mark.parametrize("body", ["<p></p>" * 100_000, "<p>" * 10_000, "<br>" * 10_000, "x" * 10_000])
+def test_page_with_many_elements_beside_each_other_is_not_nested(middleware: FailedPagesMiddleware, body: str) -> None:
+    middleware.process_spider_input(page_of(Request(URL), body))
+
+
+@pytest.mark.parametrize(("attribute", "limit"), [(None, 2 * 2**20), (5000, 5000)])
+def test_page_may_have_so_many_bytes_as_the_setting_or_the_spider_says(
+    tmp_path: Path, attribute: int | None, limit: int
+) -> None:
+    attributes = {} if attribute is None else {"download_maxsize": attribute}
+    with make_crawler(tmp_path, type("Limited", (CoverSpider,), attributes)) as crawler:
+        middleware = FailedPagesMiddleware.from_crawler(crawler)
+        request, own = Request(URL), Request(URL, meta={"download_maxsize": 7})
+        middleware.request_scheduled(request)
+        middleware.request_scheduled(own)
+        assert (request.meta["download_maxsize"], own.meta["download_maxsize"]) == (limit, 7)

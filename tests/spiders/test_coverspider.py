@@ -105,6 +105,47 @@ def test_title_is_unchanged_but_for_its_white_space(html: str, title: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("html", "title"),
+    [
+        ("Code&#1;\x02 Red\x9f ", "Code Red"),
+        ("Code Red&#x85;", "Code Red…"),  # read as windows-1252, as browsers do
+        ("\x01 Code \x7f Red", "Code Red"),
+        ("Code\u202e Red\u202c \u2066now\u2069", "Code Red now"),
+        ("\u200fCode Red\u200e", "\u200fCode Red\u200e"),  # marks, which override nothing
+        ("x" * 1000, "x" * 1000),
+    ],
+)
+def test_title_loses_its_control_characters_and_bidi_overrides_and_nothing_else(html: str, title: str) -> None:
+    assert cover(title=html)["title"] == title
+
+
+def test_cover_page_that_shows_the_day_of_its_link_gives_the_record() -> None:
+    response = page(PAGE, "http://content.time.com/time/covers/0,16641,20110207,00.html")
+    response.meta["day"] = date(2011, 2, 7)
+    assert [item["pubDate"] for item in CoverSpider().parse_covers(response)] == ["2011-02-07"]
+
+
+def test_cover_page_that_shows_another_day_than_its_link_raises_a_value_error() -> None:
+    response = page(PAGE, "http://content.time.com/time/covers/0,16641,20110207,00.html")
+    response.meta["day"] = date(2011, 2, 14)
+    with pytest.raises(ValueError, match="the cover of 2011-02-07, not of 2011-02-14"):
+        list(CoverSpider().parse_covers(response))
+
+
+@pytest.mark.parametrize(
+    ("link", "day"),
+    [
+        ("/time/covers/0,16641,20140310,00.html", date(2014, 3, 10)),
+        ("/time/covers/0,16641,20141332,00.html", None),
+        ("/time/covers/latest.html", None),
+    ],
+)
+def test_listing_hands_on_the_day_of_each_link(link: str, day: date | None) -> None:
+    [request] = CoverSpider().parse_page(page(f"<a href='{link}'>Large Cover</a>"))
+    assert request.meta["day"] == day
+
+
+@pytest.mark.parametrize(
     ("day", "year", "published"),
     [
         ("June 4, ", "1923", "1923-06-04"),
@@ -134,6 +175,10 @@ def test_image_url_is_absolute(src: str) -> None:
         ({"year": ""}, "not a date"),
         ({"day": "", "year": ""}, "not a date"),
         ({"body": "<p>Gone</p>"}, "no title"),
+        ({"title": "\x01&#2; \x7f"}, "no title"),
+        ({"title": "x" * 1001}, "the title has 1,001 characters, more than 1,000"),
+        ({"title": "x" * 200_000}, "200,000"),
+        ({"src": "/a" * 501}, "the image has 1,002 characters"),
     ],
 )
 def test_cover_page_without_title_date_or_image_raises_a_value_error(changes: dict[str, str], reason: str) -> None:
