@@ -1,6 +1,7 @@
 """Scrapy's aiohttp download handler, with a timeout that starts when a connection is free."""
 
 import re
+import socket
 import sys
 from asyncio import Semaphore
 from base64 import b64decode
@@ -8,8 +9,13 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from scrapy import Spider
 from scrapy.core.downloader.handlers._aiohttp import AiohttpDownloadHandler
 from scrapy.crawler import Crawler
 from scrapy.exceptions import (
@@ -27,6 +33,7 @@ from yarl import URL
 from timecoverspider.extensions.crawl_state import BODIES, CrawlState
 from timecoverspider.text import one_line
 from timecoverspider.utils.budget import Budget
+from timecoverspider.utils.spider import allowed_domains, start_hosts
 
 # Scrapy's error for each aiohttp error; the first match counts.
 _ERRORS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[Exception]], ...] = (
@@ -55,10 +62,21 @@ class HTTPDownloadHandler(AiohttpDownloadHandler):
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
         per_host = crawler.settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN") or sys.maxsize  # 0 means no limit
+        if crawler.settings.getbool("DATASET_ENABLED"):
+            self._guard(self._session.connector, crawler.spider or crawler.spidercls)
         self._total = Semaphore(crawler.settings.getint("CONCURRENT_REQUESTS") or sys.maxsize)
         state = crawler.get_extension(CrawlState)
         self._bodies = state.bodies if state else Budget(BODIES)
         self._hosts: defaultdict[str | None, Semaphore] = defaultdict(lambda: Semaphore(per_host))
+
+    @staticmethod
+    def _guard(connector: aiohttp.BaseConnector | None, spider: Spider | type[Spider]) -> None:
+        """Have a connector refuse names that lead to this machine or its network, unless the spider names the host."""
+        proxies = {urlsplit(url if "://" in url else f"//{url}").hostname or "" for url in getproxies().values()}
+        if isinstance(connector, aiohttp.TCPConnector):
+            # Scrapy 2.19 has no setting for aiohttp's resolver.
+            named = frozenset(allowed_domains(spider) | start_hosts(spider) | proxies)
+            connector._resolver = _PublicResolver(connector._resolver, named)
 
     async def download_request(self, request: Request) -> Response:
         """Download a response as soon as a connection to its host is free.
@@ -126,6 +144,27 @@ class HTTPDownloadHandler(AiohttpDownloadHandler):
     def _extract_headers(response: aiohttp.ClientResponse) -> Headers:
         """Return the headers as bytes, because Scrapy 2.19 raises UnicodeEncodeError if a header is not UTF-8."""
         return Headers(response.raw_headers)
+
+
+class _PublicResolver(AbstractResolver):
+    """Resolves names to public addresses only, except for the *named* hosts and their subdomains."""
+
+    def __init__(self, resolver: AbstractResolver, named: frozenset[str]) -> None:
+        self._resolver, self._named = resolver, named
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._resolver.resolve(host, port, family)
+        if any(host == name or host.endswith(f".{name}") for name in self._named):
+            return found
+        for result in found:
+            if not ip_address(result["host"].partition("%")[0]).is_global:
+                raise OSError(None, f"{host} is on this machine or its network: {result['host']}")
+        return found
+
+    async def close(self) -> None:
+        await self._resolver.close()
 
 
 @cache

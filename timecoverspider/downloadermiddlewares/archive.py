@@ -22,7 +22,7 @@ class ArchiveMiddleware:
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
-        self._hosts = frozenset(archive.hosts)
+        self._hosts = frozenset(archive.hosts())
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:

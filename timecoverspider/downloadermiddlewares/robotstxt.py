@@ -63,7 +63,7 @@ class StrictRobotsTxtMiddleware(RobotsTxtMiddleware):
 
     def _hint(self, url: str) -> str:
         """Return a hint for who opens the URL of another site in the shell, although an archive is used."""
-        hosts = find_archive(self.crawler.settings["ARCHIVE"])(self.crawler).hosts
+        hosts = find_archive(self.crawler.settings["ARCHIVE"]).hosts()
         host = urlsplit(url).hostname
         is_foreign = hosts and host not in hosts
         return f" ({host} is not a host of the archive, so the request went to the live host)" if is_foreign else ""
