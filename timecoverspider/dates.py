@@ -14,7 +14,7 @@ _DATE = re.compile(r"([A-Za-z]+)\.? (\d{1,2}) ?,? (\d{4})", re.ASCII)
 _URL = re.compile(r",(\d{4})(\d\d)(\d\d),", re.ASCII)
 
 
-def parse_date(text: str) -> date:
+def parse_date(text: str, expected: date | None = None) -> date:
     """Return the date in a text such as "Mar. 10, 2014": month, day and four-digit year.
 
     The month is an English name in any locale, in full or as its first three letters (also "Sept"), with or without a
@@ -30,15 +30,24 @@ def parse_date(text: str) -> date:
     >>> parse_date("Juny 31, 1999")
     Traceback (most recent call last):
     ValueError: not a date: 'Juny 31, 1999'
+
+    Raises: ValueError also if the text is not the *expected* date.
+
+    >>> parse_date("Mar. 10, 2014", date(2014, 3, 17))
+    Traceback (most recent call last):
+    ValueError: the page shows 2014-03-10, and its link says 2014-03-17
     """
     match = _DATE.fullmatch(" ".join(text.split()))
     month = match and _MONTHS.get(match[1].lower())
     if not match or not month:
         raise ValueError(f"not a date: {text[:50]!r}")
     try:
-        return date(int(match[3]), month, int(match[2]))
+        shown = date(int(match[3]), month, int(match[2]))
     except ValueError as error:
         raise ValueError(f"not a date: {text!r} ({error})") from error
+    if expected not in (None, shown):
+        raise ValueError(f"the page shows {shown}, and its link says {expected}")
+    return shown
 
 
 def date_in_url(url: str) -> date | None:

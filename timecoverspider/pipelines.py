@@ -1,7 +1,6 @@
 """The pipeline that downloads and stores the images of items."""
 
 import asyncio
-import hashlib
 from collections.abc import Iterator
 from email.utils import formatdate
 from typing import Any
@@ -17,17 +16,18 @@ from scrapy.pipelines.media import FileException, MediaPipeline
 
 from timecoverspider.dataset.image_store import ImageStore
 from timecoverspider.dataset.images import InvalidImageError, SlowImageError
-from timecoverspider.dataset.layout import IMAGES
 from timecoverspider.dataset.rows import Image, now
 from timecoverspider.downloadermiddlewares.retry import retry_later
 from timecoverspider.exceptions import CatalogError
 from timecoverspider.extensions.crawl_state import CrawlState
-from timecoverspider.extensions.item_store import IncompleteItemError
+from timecoverspider.extensions.item_store import EnoughRecordsError, IncompleteItemError
 from timecoverspider.text import brief
 
 _AT_A_TIME = 64  # if so many images wait for the disk, no further image is requested, to limit memory
 
 _BUDGET = 32 * 2**20  # bytes; the same limit for the size of the images that wait for the disk
+
+_RECENT = 1000
 
 
 class ImageStorePipeline(FilesPipeline):
@@ -44,6 +44,7 @@ class ImageStorePipeline(FilesPipeline):
         self._folder = state.dataset.folder
         self._image_store = ImageStore(self._folder, lock=state.dataset.lock)
         self._slots = asyncio.Semaphore(_AT_A_TIME)
+        self._recent: dict[str, Image] = {}  # the latest images of this crawl: many records may have the same one
         self._tasks: dict[str, asyncio.Task[Image]] = {}
         self._damaged = {image.path for image in state.survey.damaged}
         # If no image was stored before the crawl, no request needs to be conditional.
@@ -54,11 +55,12 @@ class ImageStorePipeline(FilesPipeline):
 
         Raises: IncompleteItemError if one of its images could not be stored.
         """
-        try:
-            requests = self.get_media_requests(item, self.spiderinfo)
-        except ValueError as error:  # one of its URLs is invalid
-            urls = ItemAdapter(item)[self.files_urls_field]
-            raise IncompleteItemError(_reason(", ".join(map(str, urls)), error)) from error
+        adapter = ItemAdapter(item)
+        if self.files_urls_field not in adapter and not self._has_urls_elsewhere(adapter):
+            return item
+        if self._state.is_enough(adapter.asdict()):
+            raise EnoughRecordsError
+        requests = self._requests(item, adapter)
         paths = [self.file_path(request, info=self.spiderinfo, item=item) for request in requests]
         tasks = list(map(self._start, requests, paths))
         files, failure = [], ""
@@ -71,8 +73,39 @@ class ImageStorePipeline(FilesPipeline):
                 files.append({"url": request.url, "path": image.path, "checksum": image.checksum})
         if failure:
             raise IncompleteItemError(failure)
-        ItemAdapter(item)[self.files_result_field] = files
+        adapter[self.files_result_field] = files
         return item
+
+    def _has_urls_elsewhere(self, adapter: ItemAdapter) -> bool:
+        """Raise IncompleteItemError if the item has its URLs in a field that the settings do not name."""
+        for name in ("file_urls", "image_urls"):
+            if adapter.get(name):
+                results = name.replace("_url", "")
+                raise IncompleteItemError(
+                    f"the item has {name} and no {self.files_urls_field}: set FILES_URLS_FIELD to {name!r} and "
+                    f"FILES_RESULT_FIELD to {results!r}"
+                )
+        return False
+
+    def _requests(self, item: Any, adapter: ItemAdapter) -> list[Request]:
+        """Return the requests for an item's images.
+
+        Raises: IncompleteItemError if its URLs are not a list, if one of them is invalid, or if there is no field for
+        the results.
+        """
+        try:
+            adapter[self.files_result_field] = []
+        except KeyError as error:
+            raise IncompleteItemError(
+                f"the item class {type(item).__name__} has no field {self.files_result_field!r} for the images"
+            ) from error
+        try:
+            return self.get_media_requests(item, self.spiderinfo)
+        except TypeError as error:  # not a list
+            raise IncompleteItemError(brief(error).strip(" .")) from error
+        except ValueError as error:  # a URL is invalid
+            urls = adapter[self.files_urls_field]
+            raise IncompleteItemError(_reason(", ".join(map(str, urls)), error)) from error
 
     async def repair(self) -> None:
         """Fetch the damaged images again, only a few at a time, so that an interrupt takes effect soon."""
@@ -102,8 +135,8 @@ class ImageStorePipeline(FilesPipeline):
         *,
         item: Any = None,
     ) -> str:
-        """Return the same path as the tutorial, ``full/<SHA-1 of the URL>.jpg``: a page cannot choose it."""
-        return f"{IMAGES}/{hashlib.sha1(request.url.encode(), usedforsecurity=False).hexdigest()}.jpg"
+        """Return the path of FilesPipeline: ``full/<SHA-1 of the URL>`` and the extension of the URL."""
+        return super().file_path(request, response, info, item=item)
 
     def _start(self, request: Request, path: str) -> asyncio.Task[Image]:
         """Return the task that fetches an image, and start it if needed; items that share an image share the task."""
@@ -119,6 +152,8 @@ class ImageStorePipeline(FilesPipeline):
         Raises: FileException with the last reason if all retries have failed.
         """
         url = request.url
+        if (stored := self._find_stored(path, url)) is not None:
+            return stored
         known = await self._make_conditional(request, path) if self._may_be_stored else None
         while True:
             async with self._slots:
@@ -141,6 +176,20 @@ class ImageStorePipeline(FilesPipeline):
             finally:
                 self._state.bodies.release(size)
                 del response  # an exception holds this frame
+
+    def _find_stored(self, path: str, url: str) -> Image | None:
+        """Return an image that need not be requested, because it is stored, or None.
+
+        Raises: FileException if the catalog fails.
+        """
+        image = self._recent.get(path)
+        if image is None and self._may_be_stored and not self._state.refresh and path not in self._damaged:
+            try:
+                image = self._state.dataset.catalog.find_image(path)
+            except CatalogError as error:
+                self._state.abort(str(error))
+                raise FileException(str(error)) from error
+        return image if image and image.url == url else None
 
     async def _make_conditional(self, request: Request, path: str) -> Image | None:
         """Make the request conditional if a valid image is already stored, and return the row of that image."""
@@ -197,6 +246,10 @@ class ImageStorePipeline(FilesPipeline):
             source="",
         )
         self._state.record_image(image)
+        self._damaged.discard(path)
+        self._recent[path] = image
+        if len(self._recent) > _RECENT:
+            del self._recent[next(iter(self._recent))]
         return image
 
     @property

@@ -4,6 +4,8 @@ from pathlib import Path
 
 BOT_NAME = "timecoverspider"
 SPIDER_MODULES = ["timecoverspider.spiders"]
+NEWSPIDER_MODULE = "timecoverspider.spiders"
+SPIDER_LOADER_CLASS = "timecoverspider.spiderloader.StrictSpiderLoader"
 COMMANDS_MODULE = "timecoverspider.commands"
 ADDONS = {
     "timecoverspider.addons.ArchiveAddon": 0,
@@ -15,6 +17,7 @@ ARCHIVE = "replica"
 
 # The data set. Only scrapy crawl and scrapy verify use it: they set DATASET_ENABLED.
 FILES_STORE = str(Path(__file__).resolve().parent.parent / "output")
+MAIN_SPIDER = "pyimagesearch-cover-spider"  # FILES_STORE is its data set, and FILES_STORE/<name> that of another spider
 CATALOG_URL = ""  # postgresql://user:password@host/name or sqlite:////path; if empty, catalog.db in FILES_STORE
 ITEM_PIPELINES = {"timecoverspider.pipelines.ImageStorePipeline": 1}
 FEED_EXPORT_ENCODING = "utf-8"  # characters as on the page, without \u escapes
@@ -89,7 +92,6 @@ DOWNLOAD_HANDLERS = {
 ASYNCIO_EVENT_LOOP = "uvloop.Loop"  # a full crawl takes 10 % less time
 SCHEDULER_PRIORITY_QUEUE = "scrapy.pqueues.ScrapyPriorityQueue"  # the default balances many hosts; this crawl has three
 SCRAPER_SLOT_MAX_ACTIVE_SIZE = 500_000  # bytes of pages that wait for their images; each page counts as at least 1 KB
-CONCURRENT_ITEMS = 1  # Scrapy starts this many tasks for each response, and a page has one cover
 
 # Log and progress.
 LOG_LEVEL = "INFO"

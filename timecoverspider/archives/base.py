@@ -21,8 +21,8 @@ class Archive:
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
 
-    @property
-    def hosts(self) -> Collection[str]:
+    @classmethod
+    def hosts(cls) -> Collection[str]:
         """The hosts that this archive replaces, in lower case."""
         return ()
 

@@ -21,10 +21,12 @@ class ReplicaArchive(Archive):
         self._running = AsyncExitStack()
         self._proxy: asyncio.Future[str] | None = None
 
-    @property
-    def hosts(self) -> Collection[str]:
-        from timecoverspider.replica.pages import HOSTS  # noqa: PLC0415 (the other archives do not need it)
-
+    @classmethod
+    def hosts(cls) -> Collection[str]:
+        try:
+            from timecoverspider.replica.pages import HOSTS  # noqa: PLC0415 (the other archives do not need it)
+        except ModuleNotFoundError:  # a project without the replica
+            return ()
         return HOSTS
 
     async def process_request(self, request: Request) -> None:

@@ -8,13 +8,19 @@ import re
 import sys
 from typing import Any, ClassVar, NoReturn
 
+from scrapy import Spider
 from scrapy.commands.crawl import Command as ScrapyCrawl
 from scrapy.crawler import Crawler, CrawlerProcessBase
 from scrapy.exceptions import UsageError
 
 logger = logging.getLogger(__name__)
 
-_SPIDER_ARGUMENTS = ("full", "refresh")
+# The arguments of this project; all others are the spider's.
+_SPIDER_ARGUMENTS = {
+    "full": re.compile("[01]"),
+    "refresh": re.compile("[01]"),
+    "limit": re.compile("[1-9][0-9]{0,8}", re.ASCII),
+}
 
 
 def _refuse(reason: str) -> NoReturn:
@@ -27,7 +33,7 @@ def run_crawl(process: CrawlerProcessBase, crawler: Crawler, **arguments: Any) -
     # Imported here because they are slow to import, and --help and wrong usage do not need them.
     from timecoverspider.exceptions import CrawlError, InterruptedCrawlError  # noqa: PLC0415
     from timecoverspider.extensions.crawl_state import CrawlState  # noqa: PLC0415
-    from timecoverspider.extensions.shutdown import Shutdown  # noqa: PLC0415
+    from timecoverspider.extensions.shutdown import NotStarted, Shutdown  # noqa: PLC0415
 
     with Shutdown(crawler):
         crawl = asyncio.ensure_future(process.crawl(crawler, **arguments))
@@ -35,11 +41,13 @@ def run_crawl(process: CrawlerProcessBase, crawler: Crawler, **arguments: Any) -
         gc.set_threshold(50_000, 20, 50)  # there are many requests and responses, but hardly any reference cycles
         try:
             process.start(install_signal_handlers=False)
-        except InterruptedCrawlError as interrupted:  # the crawl had not started yet
-            logger.critical("Not started: interrupted by %s", interrupted)
-            return interrupted.exit_status
+        except NotStarted as interrupted:
+            logger.critical("Not started: interrupted by %s", interrupted.outcome)
+            return interrupted.outcome.exit_status
         gc.freeze()  # no garbage collection at exit
     error = None if crawl.cancelled() else crawl.exception()
+    if isinstance(error, NotStarted):
+        error = error.outcome
     if isinstance(error, CrawlError):
         by = "interrupted by " if isinstance(error, InterruptedCrawlError) else ""
         logger.critical("Not started: %s%s", by, error)
@@ -64,7 +72,8 @@ class Command(ScrapyCrawl):
     def long_desc(self) -> str:
         return (
             "Collect the covers that are not stored yet, and write the whole data set to FILE. "
-            "-a full=1 reads all listings, -a refresh=1 also requests every stored cover again. "
+            "-a full=1 reads all listings, -a refresh=1 also requests every stored page again, -a limit=50 ends after "
+            "50 records; other arguments reach the spider. "
             "Exit status: 0 the data set is complete; 1 the crawl was aborted or could not start; 2 wrong usage; "
             "3 some covers are missing; 4 the archive could not be read; 5 another crawl is running; "
             "130 or 143 interrupted."
@@ -90,8 +99,10 @@ class Command(ScrapyCrawl):
         except OSError as error:
             _refuse(f"cannot write {error.filename}: {error.strerror}")
         for name, value in opts.spargs.items():
-            if name not in _SPIDER_ARGUMENTS or value not in ("0", "1"):
-                _refuse(f"-a {name}={value} is not supported: use -a full=1 or -a refresh=1")
+            if name in _SPIDER_ARGUMENTS and not _SPIDER_ARGUMENTS[name].fullmatch(value):
+                _refuse(f"-a {name}={value}: use -a full=1, -a refresh=1, -a limit=50")
+            if name == "repair":
+                _refuse("-a repair is for scrapy verify --repair")
         assert self.settings is not None  # noqa: S101 (set by scrapy.cmdline)
         if self.settings["JOBDIR"]:
             _refuse("JOBDIR is not supported: to continue an aborted crawl, run the same command again")
@@ -108,5 +119,10 @@ class Command(ScrapyCrawl):
         names = self.crawler_process.spider_loader.list()
         if args[0] not in names:
             _refuse(f"there is no spider {args[0]!r}; the spiders are: {', '.join(names)}")
+        spider = self.crawler_process.spider_loader.load(args[0])
+        if hasattr(spider, "start_requests") and spider.start is Spider.start:
+            _refuse(
+                f"the spider {args[0]!r} has start_requests, which Scrapy 2.19 does not call: rename it to async start"
+            )
 
         self.exitcode = run_crawl(self.crawler_process, self._create_crawler(args[0]), **opts.spargs)

@@ -4,7 +4,9 @@ import argparse
 import json
 import os
 import sys
+from contextlib import suppress
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,11 +17,12 @@ from scrapy.settings import BaseSettings
 from timecoverspider.commands.crawl import run_crawl
 from timecoverspider.dataset.layout import Layout
 from timecoverspider.text import one_line
+from timecoverspider.utils.spider import dataset_folder
 
 if TYPE_CHECKING:
+    from timecoverspider.dataset.dataset import Dataset
     from timecoverspider.dataset.verification import Finding
 
-_FEED = "output.json"
 _FORMATS = {".json": "json", ".jsonl": "jsonlines", ".jl": "jsonlines"}
 
 
@@ -29,16 +32,17 @@ class Command(ScrapyCommand):
     default_settings: ClassVar[dict[str, Any]] = {"DATASET_ENABLED": True}
 
     def syntax(self) -> str:
-        return "[options] [FEED]"
+        return "[options] [SPIDER] [FEED]"
 
     def short_desc(self) -> str:
         return "Check the images, the catalog and the feed of the data set"
 
     def long_desc(self) -> str:
         return (
-            f"Read and decode every image, and compare the catalog, the folder and FEED (default: {_FEED} if this file "
-            "exists; JSON or JSON lines). Print one line for each image or record that is missing, cut, altered, "
-            "undecodable, or not in all three. Without --repair, change nothing. "
+            "Read and decode every image, and compare the catalog, the folder and the feed of a spider's data set. "
+            "SPIDER is by default the one whose data set is FILES_STORE itself; FEED is by default each feed in JSON "
+            "or JSON lines that the data set was written to. Print one line for each image or record that is missing, "
+            "cut, altered, undecodable, or not in all three. Without --repair, change nothing. "
             "Exit status: 0 no problems; 1 the catalog does not exist or cannot be read; 2 wrong usage; "
             "3 problems found; 5 a crawl is running; 130 interrupted."
         )
@@ -55,10 +59,14 @@ class Command(ScrapyCommand):
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         super().process_options(args, opts)
-        if len(args) > 1 or (args and Path(args[0]).suffix not in _FORMATS):
-            raise UsageError(f"name at most one feed; its name must end in {', '.join(_FORMATS)}")
-        feed = Path(args[0] if args else _FEED)
-        self._feed = feed if args or feed.exists() else None
+        feeds = [Path(arg) for arg in args if Path(arg).suffix in _FORMATS]
+        names = [arg for arg in args if Path(arg).suffix not in _FORMATS]
+        if unknown := [name for name in names if name.startswith("-")]:
+            raise UsageError(f"there is no option {unknown[0]}")
+        if len(feeds) > 1 or len(names) > 1:
+            raise UsageError(f"name at most one spider and one feed; a feed's name ends in {', '.join(_FORMATS)}")
+        self._feeds = feeds
+        self._is_named, self._name = bool(names), names[0] if names else str(self._settings["MAIN_SPIDER"])
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         from timecoverspider.exceptions import DatasetError  # noqa: PLC0415 (slow to import, and --help does not need it)
@@ -100,10 +108,20 @@ class Command(ScrapyCommand):
         from timecoverspider.dataset.verification import verify  # noqa: PLC0415
 
         check_unlocked(self._layout.lock)
-        with Dataset(self._layout.folder, self._settings["CATALOG_URL"]) as dataset:
+        with Dataset(self._layout.folder, self._spider_settings["CATALOG_URL"]) as dataset:
             self._spider, covers = dataset.catalog.spider, dataset.catalog.count()
+            if self._is_named and self._spider != self._name:
+                raise UsageError(f"{dataset.folder} belongs to the spider {self._spider!r}, not to {self._name!r}")
+            self._feeds = self._feeds or self._published(dataset)
             with tqdm(total=covers, desc="images", unit="", disable=None, dynamic_ncols=True, leave=False) as bar:
-                return covers, list(verify(dataset, self._feed, bar.update))
+                return covers, list(verify(dataset, self._feeds, bar.update))
+
+    def _published(self, dataset: "Dataset") -> list[Path]:
+        """Return the feeds that the data set was written to, if they exist and have a format that can be read."""
+        paths = dict.fromkeys(Path(os.path.relpath(feed.path)) for feed in dataset.feeds())
+        feeds = [path for path in paths if path.suffix in _FORMATS and path.exists() and _is_of(dataset, path)]
+        usual = Path("output.json")  # a catalog of version 1 has no feeds, and that of a copied folder other paths
+        return feeds or [usual] * (self._spider == self._settings["MAIN_SPIDER"] and usual.exists())
 
     def _repair(self, findings: list["Finding"]) -> int:
         """Move unknown files, download damaged images, write the feed, and return the crawl's exit status."""
@@ -113,16 +131,15 @@ class Command(ScrapyCommand):
         if self._spider not in self.crawler_process.spider_loader.list():
             raise UsageError(f"the data set belongs to the spider {self._spider!r}, which this project does not have")
         move_unknown(self._layout, findings)
-        if self._feed:
-            feeds = {str(self._feed): {"format": _FORMATS[self._feed.suffix]}}
-            self.crawler_process.settings.set("FEEDS", feeds, "cmdline")
+        feeds = {str(feed): {"format": _FORMATS[feed.suffix]} for feed in self._feeds}
+        self.crawler_process.settings.set("FEEDS", feeds, "cmdline")
         damaged = [finding.subject for finding in findings if finding.page_url]
         return run_crawl(self.crawler_process, self.crawler_process.create_crawler(self._spider), repair=damaged)
 
     def _closing(self, covers: int, findings: list["Finding"], left: list["Finding"]) -> str:
-        checked = f"{covers:,} covers in {os.path.relpath(self._layout.folder)}" + (
-            f" and {self._feed}" if self._feed else ""
-        )
+        noun = "covers" if self._spider == self._settings["MAIN_SPIDER"] else "records"
+        places = [os.path.relpath(self._layout.folder), *map(str, self._feeds)]
+        checked = f"{covers:,} {noun} in {' and '.join(places)}"
         if not findings:
             return f"{checked}: no problems."
         repaired = f", repaired: {len(findings) - len(left):,}" if len(left) < len(findings) else ""
@@ -133,9 +150,33 @@ class Command(ScrapyCommand):
         assert self.settings is not None  # noqa: S101 (set by scrapy.cmdline)
         return self.settings
 
+    @cached_property
+    def _spider_settings(self) -> BaseSettings:
+        """The settings with those of the spider, which may name another folder."""
+        assert self.crawler_process is not None  # noqa: S101 (set by scrapy.cmdline)
+        settings, spiders = self._settings.copy(), self.crawler_process.spider_loader
+        if self._name in spiders.list():
+            spiders.load(self._name).update_settings(settings)
+        return settings
+
     @property
     def _layout(self) -> Layout:
-        return Layout(Path(os.path.realpath(self._settings["FILES_STORE"])))  # also of a link to itself
+        try:
+            folder = dataset_folder(self._spider_settings, self._name)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        return Layout(Path(os.path.realpath(folder)))  # also of a link to itself
+
+
+def _is_of(dataset: "Dataset", feed: Path) -> bool:
+    """Return whether a feed is not that of another data set, of which this one is a copy."""
+    from timecoverspider.dataset.feed_file import FeedFile  # noqa: PLC0415
+    from timecoverspider.exceptions import UsageError as FeedUsageError  # noqa: PLC0415
+
+    with suppress(FeedUsageError):
+        FeedFile(feed, dataset).check()
+        return True
+    return False
 
 
 def _objects(findings: list["Finding"]) -> list[dict[str, str]]:

@@ -56,6 +56,7 @@ class Catalog:
             raise
         self.spider = facts.pop("spider", "")
         try:
+            self.hosts: list[str] = json.loads(facts.pop("hosts", "[]"))  # by which the site of the records is known
             self.fields = Fields.from_facts(facts)
         except (TypeError, ValueError) as error:  # somebody has changed the catalog
             self.close()
@@ -183,18 +184,43 @@ class Catalog:
             [(number,)] = transaction.execute(f"SELECT count(*) FROM {table}")  # noqa: S608
         return int(number)
 
+    def count_images(self) -> int:
+        """Return the number of images."""
+        if self._is_version_1():
+            return self.count()
+        with self._database.transaction() as transaction:
+            [(number,)] = transaction.execute("SELECT count(*) FROM images")
+        return int(number)
+
     def files(self) -> Iterator[tuple[str, int, str, str]]:
         """Yield the path of each image, its size in bytes, its modification time and its MD5 checksum."""
         if self._is_version_1():
             return ((image.path, image.bytes, image.stored, image.checksum) for image in self.images())
         return self._database.stream("SELECT path, bytes, stored, checksum FROM images")
 
-    def stored_pages(self) -> Iterator[str]:
-        """Yield the URL of each page that yielded one record and no requests, if the record is stored."""
+    def stored_pages(self) -> Iterator[tuple[str, bool, str]]:
+        """Yield the URL of each page with a stored record, whether it yielded nothing else, and when it was read."""
         if self._is_version_1():
-            return (page.url for page in self.pages())
-        query = "SELECT url FROM records JOIN pages ON url = page_url WHERE pages.records = 1 AND pages.requests = 0"
-        return (url for (url,) in self._database.stream(query))
+            return ((page.url, True, page.last_read) for page in self.pages())
+        query = (
+            "SELECT DISTINCT url, pages.records = 1 AND pages.requests = 0, last_read "
+            "FROM records JOIN pages ON url = page_url"
+        )
+        return ((url, bool(is_item_page), last_read) for url, is_item_page, last_read in self._database.stream(query))
+
+    def find_page(self, url: str) -> Page | None:
+        """Return the page with this URL as it was when a crawl read it last, or None."""
+        query = "SELECT url, records, requests, last_read, failure FROM pages WHERE url = ?"
+        if self._is_version_1():
+            return next((page for page in self.pages() if page.url == url), None)
+        with self._database.transaction() as transaction:
+            rows = transaction.execute(query, [url])
+        return Page._make(rows[0]) if rows else None
+
+    def has_record(self, key: str) -> bool:
+        """Return whether a record with this key is stored."""
+        with self._database.transaction() as transaction:
+            return bool(transaction.execute("SELECT 1 FROM records WHERE key = ?", [key]))
 
     def records_with(self, paths: Iterable[str]) -> dict[str, tuple[Image, dict[int, str]]]:
         """Map each path in the catalog to its image, and to the page URLs of its records by record id."""
@@ -222,14 +248,18 @@ class Catalog:
         """Return the image with this path, or None."""
         return next((image for image, _ in self.records_with([path]).values()), None)
 
-    def describe(self, spider: str, fields: Fields) -> None:
-        """Store the spider's name and fields. If key or order have changed, update all records."""
-        if (self.spider, self.fields) != (spider, fields):
+    def describe(self, spider: str, fields: Fields, hosts: Collection[str] = ()) -> None:
+        """Store the spider's name and fields, and add *hosts* to those of its site.
+
+        If key or order have changed, update all records.
+        """
+        known = sorted({*self.hosts, *hosts})
+        if (self.spider, self.fields, self.hosts) != (spider, fields, known):
             with self._database.transaction(write=True) as transaction:
-                save_facts(transaction, {"spider": spider, **fields.to_facts()})
+                save_facts(transaction, {"spider": spider, "hosts": json.dumps(known), **fields.to_facts()})
                 if (self.fields.key, self.fields.order) != (fields.key, fields.order):
                     rename_records(transaction, fields)
-            self.spider, self.fields = spider, fields
+            self.spider, self.fields, self.hosts = spider, fields, known
 
     def save(
         self,
@@ -284,9 +314,11 @@ class Catalog:
             )
 
     def last_crawl_was_complete(self) -> bool:
-        """Return whether the data set was complete at the end of the latest crawl."""
+        """Return whether the data set was complete at the end of the latest crawl, which no limit has cut."""
         with self._database.transaction() as transaction:
-            return transaction.execute("SELECT outcome FROM crawls ORDER BY id DESC LIMIT 1") == [(COMPLETE,)]
+            return transaction.execute("SELECT outcome, cut_by FROM crawls ORDER BY id DESC LIMIT 1") == [
+                (COMPLETE, "")
+            ]
 
     def last_complete_walk(self) -> datetime | None:
         """Return the end time of the latest complete crawl that read all listings, or None."""

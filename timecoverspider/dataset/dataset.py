@@ -110,7 +110,13 @@ class Dataset:
         """Compare the image files with the catalog. Paths in *damaged* count as damaged in any case."""
         files = self.catalog.files()
         broken = [file[0] for file in files if file[0] in damaged or not self._is_intact(*file)]
-        return Survey(self.catalog.count(), set(self.catalog.stored_pages()), self.catalog.records_with(broken))
+        pages, others = {}, set()
+        for url, is_item_page, last_read in self.catalog.stored_pages():
+            if is_item_page:
+                pages[url] = last_read
+            else:
+                others.add(url)
+        return Survey(self.catalog.count(), pages, others, self.catalog.records_with(broken))
 
     def _is_intact(self, path: str, size: int, stored: str, checksum: str) -> bool:
         """Return whether a file is the one in the catalog: same size, and same modification time or checksum.

@@ -1,19 +1,26 @@
 """Compare the stored image files with the catalog."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from timecoverspider.dataset.rows import Image
 
 
 class Survey:
-    """The pages that a crawl can skip, and the damaged images: missing, or of another size than in the catalog.
+    """The pages that a crawl can skip, and the damaged images: missing, or another file than the catalog says.
 
-    *records* is the number of records in the catalog, *pages* the URLs of pages with one record each. *damaged* maps
-    the path of an image to the image, and to the page URLs of its records by record id.
+    *records* is the number of records in the catalog. *pages* has the pages that yielded one record and nothing else,
+    by URL the time when each was read, and *others* the URLs of all other pages with a record. *damaged* maps the path
+    of an image to the image, and to the page URLs of its records by record id.
     """
 
-    def __init__(self, records: int, pages: set[str], damaged: Mapping[str, tuple[Image, dict[int, str]]]) -> None:
-        self.records, self.pages = records, pages
+    def __init__(
+        self,
+        records: int,
+        pages: Mapping[str, str],
+        others: Collection[str],
+        damaged: Mapping[str, tuple[Image, dict[int, str]]],
+    ) -> None:
+        self.records, self.pages, self.others = records, pages, others
         self._damaged = dict(damaged)
 
     @property

@@ -34,7 +34,7 @@ class Finding:
     page_url: str = ""  # the cover page of the image
 
 
-def verify(dataset: Dataset, feed: Path | None, done: Callable[[], object]) -> Iterator[Finding]:
+def verify(dataset: Dataset, feeds: Iterable[Path], done: Callable[[], object]) -> Iterator[Finding]:
     """Compare the images of a data set, and *feed* if given, with the catalog; change nothing.
 
     One thread per core reads and decodes the images. *done* is called after each image.
@@ -43,7 +43,7 @@ def verify(dataset: Dataset, feed: Path | None, done: Callable[[], object]) -> I
     """
     yield from _check_images(dataset, done)
     yield from _check_folder(dataset)
-    if feed:
+    for feed in feeds:
         yield from _check_feed(feed, dataset.records())
 
 

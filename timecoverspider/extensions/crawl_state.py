@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
-from typing import Self
+from typing import Any, Self
 
 from scrapy import Request, Spider, signals
 from scrapy.crawler import Crawler
@@ -57,12 +58,16 @@ class CrawlState:
         self.refresh = self._has_argument("refresh")  # request all pages again, and images that changed
         repair = getattr(self._spider, "repair", None)  # paths of damaged images, from verify --repair
         self._repairs = frozenset(repair) if isinstance(repair, list) else None
+        limit = str(vars(self._spider).get("limit"))  # the argument; an attribute of the class has another meaning
+        self._limit = int(limit) if limit.isdecimal() else 0  # records after which the crawl ends; 0 is no limit
+        self._taken = self._open_items = 0  # items that count towards the limit, and those of them in the pipelines
         self._pending: dict[str, Request] = {}  # requested pages that are not read yet, by URL
         self._failed: dict[str, str] = {}  # reason by URL, for pages that failed or have a failed image
         self._site_error = self._abort_reason = self._cut_by = ""
         self._signal = 0
         self._settle_lock = asyncio.Lock()
         self._has_pipeline = False
+        self._images: int | None = None  # at the end
         self._finished = self._stopped_early = self._has_loop = False
         self.pages_read = 0  # without start pages
         self.item_pages_read = 0  # pages that yielded a record
@@ -75,7 +80,9 @@ class CrawlState:
             self.dataset = open_dataset(crawler)
             held.callback(self.dataset.close)
             self.survey = self.dataset.survey(self._repairs or ())
-            self.known = len(self.survey.pages)  # pages that need not be requested
+            self.known = len(self.survey.pages)  # pages of one record each
+            days = 0 if self._has_argument("full") else settings.getfloat("AUDIT_EVERY_DAYS")
+            self._audited_since = (datetime.now(UTC) - timedelta(days=days)).isoformat()
             self._may_stop_early = self._has_recent_audit() and not self._has_argument("full") and not self.refresh
             self._number = (
                 0 if self.repairs else self.dataset.catalog.begin_crawl(self._spider.name, settings["ARCHIVE"])
@@ -130,13 +137,23 @@ class CrawlState:
         return self._may_stop_early and (self.stated is None or self.survey.records + requested >= self.stated)
 
     def is_known(self, url: str) -> bool:
-        """Return whether the record of a page is stored, so that the page need not be requested.
-
-        An image of the record may be damaged: the image is fetched again without the page.
-        """
+        """Return whether the record of a page of one record is stored."""
         if self._listed is not None:
             self._listed.add(url)
         return url in self.survey.pages
+
+    def need_not_request(self, url: str, *, is_item_page: bool) -> bool:
+        """Return whether a page need not be requested, because its record is stored.
+
+        If the spider does not say that it is an item page, a page counts as one if it has yielded one record and
+        nothing else, and it is read again after AUDIT_EVERY_DAYS. An image of the record may be damaged: the image is
+        downloaded again without the page.
+        """
+        if self.refresh:
+            return False
+        if is_item_page:
+            return url in self.survey.pages or url in self.survey.others
+        return self.survey.pages.get(url, "") > self._audited_since
 
     # Pages.
 
@@ -180,7 +197,7 @@ class CrawlState:
         """Record why the site cannot be read; only the first reason is kept."""
         self._pending.pop(url, None)
         reason = one_line(f"<{url}>: {reason}" if url else reason)
-        logger.error("The archive cannot be read: %s", reason)
+        logger.error("The site cannot be read: %s", reason)
         self._site_error = self._site_error or reason
 
     @property
@@ -204,6 +221,33 @@ class CrawlState:
         self.new += is_new
 
     # The end of the crawl.
+
+    def is_enough(self, item: Mapping[str, Any]) -> bool:
+        """Return whether an item must be left out, because it is new and ``-a limit`` is reached.
+
+        The crawl ends as soon as the records up to the limit are stored.
+        """
+        if not self._limit:
+            return False
+        with suppress(CatalogError, TypeError, ValueError):  # item_scraped reports the error
+            if self.dataset.catalog.has_record(self.dataset.catalog.fields.key_of(item)):
+                return False
+        if self._is_limited:
+            return True
+        self._taken += 1
+        self._open_items += 1
+        return False
+
+    def end_item(self) -> None:
+        """Count an item that is saved, dropped or failed; stop if the limit is reached and no other item is open."""
+        self._open_items -= 1
+        if self._is_limited and self._open_items <= 0 and not self.stopping.is_set():
+            self.cut("limit")
+            self.stop("limit")
+
+    @property
+    def _is_limited(self) -> bool:
+        return 0 < self._limit <= self.survey.records + self._taken
 
     def stop_early(self) -> None:
         """Record that the listings end early, because an earlier crawl has read the rest."""
@@ -251,8 +295,24 @@ class CrawlState:
         """Record that the pipeline that stores images is enabled."""
         self._has_pipeline = True
 
+    @property
+    def noun(self) -> str:
+        """What a person calls the records."""
+        return "covers" if self._spider.name == self._crawler.settings["MAIN_SPIDER"] else "records"
+
+    @property
+    def images(self) -> int:
+        """The number of stored images, without damaged ones."""
+        if self._images is None:
+            with suppress(CatalogError):
+                return self.dataset.catalog.count_images() - len(self.survey.damaged)
+        return self.stored if self._images is None else self._images
+
     def engine_started(self) -> None:
         if not self._has_pipeline:
+            self.stopping.set()
+        if self._is_limited:
+            self.cut("limit")
             self.stopping.set()
         if self.stopping.is_set():  # stop() may have been called before the engine started
             self._closing = asyncio.ensure_future(self._close("shutdown"))
@@ -288,7 +348,7 @@ class CrawlState:
         damaged = [url for image in self.survey.damaged for url in self.survey.pages_with(image)]
         return (
             dict.fromkeys(damaged, "the image file is missing or damaged")
-            | dict.fromkeys(self._pending, "requested, but no record was stored")
+            | ({} if self._is_limited else dict.fromkeys(self._pending, "requested, but no record was stored"))
             | self._failed
         )
 
@@ -303,7 +363,7 @@ class CrawlState:
             return InterruptedCrawlError(self._signal)
         if self._site_error:
             return SiteError(self._site_error)
-        if self.missing or not self._is_read_to_the_end:
+        if self.missing or not (self._is_read_to_the_end or self._is_limited):
             return IncompleteError(self._cut_by)
         return None
 
@@ -345,4 +405,5 @@ class CrawlState:
             self.abort(str(error))
 
     def engine_stopped(self) -> None:
+        self._images = self.images  # for the closing line, which is logged when the data set is closed
         self._held.close()

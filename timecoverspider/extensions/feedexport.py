@@ -48,8 +48,12 @@ class DatasetExporter(FeedExporter):
             except Exception as error:  # noqa: BLE001 (an exporter cannot represent a value, or the catalog has been changed by hand)
                 self._abort(error)
                 return
+        await super().close_spider(spider)
+
+    async def _close_slot(self, slot: FeedSlot, spider: Spider) -> None:
+        """Close a feed, and abort the crawl if its exporter raises: Scrapy 2.19 loses the error."""
         try:
-            await super().close_spider(spider)
+            await super()._close_slot(slot, spider)
         except Exception as error:
             if self._state is None:
                 raise

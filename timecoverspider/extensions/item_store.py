@@ -41,6 +41,13 @@ class IncompleteItemError(DropItem):
         super().__init__(reason, log_level="DEBUG")  # CrawlState logs the page and the reason
 
 
+class EnoughRecordsError(DropItem):
+    """The data set has as many records as the argument ``limit`` allows. Raised by ImageStorePipeline."""
+
+    def __init__(self) -> None:
+        super().__init__("the limit is reached", log_level="DEBUG")
+
+
 class ItemStore:
     """Saves each item after the last pipeline, or record why it failed."""
 
@@ -58,7 +65,12 @@ class ItemStore:
 
     async def item_scraped(self, item: Any, response: Response | None) -> None:
         """Save an item on disk; if this item cannot be saved, record its page as failed, and continue."""
-        state, page, time = CrawlState.of(self._crawler), self._page_of(response), now()
+        state = CrawlState.of(self._crawler)
+        await self._save(state, item, self._page_of(response))
+        state.end_item()
+
+    async def _save(self, state: CrawlState, item: Any, page: str) -> None:
+        time = now()
         try:
             values = _plain(item)
             key = state.dataset.catalog.fields.key_of(values)
@@ -73,10 +85,14 @@ class ItemStore:
 
     def item_dropped(self, response: Response | None, exception: Exception) -> None:
         """Record a failure if an image of the item failed. An item that another pipeline drops has not failed."""
+        state = CrawlState.of(self._crawler)
+        if isinstance(exception, EnoughRecordsError):
+            return
         if isinstance(exception, IncompleteItemError):
-            CrawlState.of(self._crawler).record_failure(self._page_of(response), str(exception))
+            state.record_failure(self._page_of(response), str(exception))
         else:
-            CrawlState.of(self._crawler).dropped += 1
+            state.dropped += 1
+        state.end_item()
 
     def item_error(self, response: Response | None, failure: Failure) -> None:
         """Record a failure if a pipeline raised an unexpected error; Scrapy logs the traceback."""
@@ -85,6 +101,7 @@ class ItemStore:
             state.record_failure(self._page_of(response), describe(error))
         else:
             state.abort(describe(error))
+        state.end_item()
 
     def _page_of(self, response: Response | None) -> str:
         """Return the page URL of an item, or an empty string if the spider yielded the item without a page."""

@@ -20,6 +20,7 @@ from timecoverspider.dataset.feed_file import FeedFile
 from timecoverspider.dataset.rows import Fields
 from timecoverspider.exceptions import UsageError
 from timecoverspider.text import brief, without_password
+from timecoverspider.utils.spider import is_same_site, site_of
 
 logger = logging.getLogger(__name__)
 
@@ -38,12 +39,32 @@ def open_dataset(crawler: Crawler) -> Dataset:
             logger.warning("The catalog could not be read. It was renamed to %s, and a new catalog was created.", aside)
         _check_feeds(crawler, dataset)
         _warn_if_new(crawler, dataset)
-        _names(spider, "ignored_parameters")
-        dataset.catalog.describe(spider.name, _fields(spider, settings))
+        for attribute in ("allowed_domains", "ignored_parameters", "start_urls"):
+            _names(spider, attribute)
+        _check_site(spider, dataset)
+        dataset.catalog.describe(spider.name, _fields(spider, settings), site_of(spider))
     except BaseException:
         dataset.close()
         raise
     return dataset
+
+
+def _check_site(spider: Spider, dataset: Dataset) -> None:
+    """Check that the data set belongs to the spider and its site.
+
+    Raises: UsageError if the data set belongs to another spider, or to another site under the same name.
+    """
+    advice = "choose another folder with -s FILES_STORE=…, or move this folder away"
+    if dataset.catalog.spider not in ("", spider.name):
+        raise UsageError(
+            f"{dataset.folder} belongs to the spider {dataset.catalog.spider!r}, not to {spider.name!r}: {advice}"
+        )
+    if not is_same_site(dataset.catalog.hosts, site_of(spider)):
+        old, new = ", ".join(dataset.catalog.hosts), ", ".join(sorted(site_of(spider)))
+        raise UsageError(
+            f"{dataset.folder} has records of {old}, and the spider {spider.name!r} now starts at {new}: "
+            f"give the spider another name, {advice}"
+        )
 
 
 def _warn_if_new(crawler: Crawler, dataset: Dataset) -> None:
@@ -108,9 +129,9 @@ def _has_new_name(uri: str) -> bool:
 
 
 def _names(spider: Spider, attribute: str) -> tuple[str, ...]:
-    names = getattr(spider, attribute, ())
+    names = getattr(spider, attribute, None) or ()
     if isinstance(names, str):
-        raise UsageError(f"{attribute} of the spider {spider.name} must be a list of names, not {names!r}")
+        raise UsageError(f"{attribute} of the spider {spider.name} must be a list, not {names!r}")
     return tuple(names)
 
 

@@ -37,7 +37,7 @@ _VERDICTS: dict[type[CrawlError], str] = {
     AbortedError: "Aborted: {}",
     IncompleteError: "Ended before the last listing page",
     InterruptedCrawlError: "Interrupted",
-    SiteError: "The archive could not be read: {}",
+    SiteError: "The site could not be read: {}",
     UsageError: "Refused: {}",
 }
 _NAMED = 3  # number of missing covers that the closing line names
@@ -97,7 +97,12 @@ class Progress:
             logging.root.handlers[-1].setLevel(self._settings["LOG_LEVEL"])  # tqdm does not keep the level
             done = self._state.processed
             self._bar = tqdm(
-                desc="covers", unit=" covers", total=self._total, initial=done, dynamic_ncols=True, leave=False
+                desc=self._state.noun,
+                unit=f" {self._state.noun}",
+                total=self._total,
+                initial=done,
+                dynamic_ncols=True,
+                leave=False,
             )
             self._screen.enter_context(self._bar)
 
@@ -113,7 +118,7 @@ class Progress:
         rate, total = (state.saved + state.failed) / seconds, self._total
         left = f", {max(total - state.processed, 0) / rate:,.0f} s left" if total else ""
         of = f" of {total:,}" if total else ""
-        logger.info("%s%s covers are processed, %.0f per second%s", f"{state.processed:,}", of, rate, left)
+        logger.info("%s%s %s are processed, %.0f per second%s", f"{state.processed:,}", of, state.noun, rate, left)
 
     def spider_closed(self) -> None:
         self._screen.close()
@@ -135,7 +140,7 @@ class Progress:
         if state.stated is not None:
             new = f"{new}, {state.stated:,} on the site"
         return (
-            f"{state.stored:,} covers {place}, {state.stored:,} images in {images}, {new}: "
+            f"{state.stored:,} {state.noun} {place}, {state.images:,} images in {images}, {new}: "
             f"{requests:,} requests, {monotonic() - self._started:.0f} s{self._leftovers(state)}"
         )
 
@@ -155,8 +160,9 @@ def _verdict(state: CrawlState) -> str:
     outcome, missing = state.outcome, state.missing
     if outcome is None:
         return ""
+    limit = f" ({outcome})" if isinstance(outcome, IncompleteError) and str(outcome) else ""
     if isinstance(outcome, IncompleteError) and missing:
         named = "; ".join(f"<{url}> {reason}" for url, reason in islice(missing.items(), _NAMED))
-        return f"{len(missing):,} missing ({named}{'; …' if len(missing) > _NAMED else ''}). "
-    limit = f" ({outcome})" if isinstance(outcome, IncompleteError) and str(outcome) else ""
+        early = f"; ended early{limit}" if limit else ""
+        return f"{len(missing):,} missing ({named}{'; …' if len(missing) > _NAMED else ''}){early}. "
     return f"{_VERDICTS[type(outcome)].format(outcome).rstrip('.')}{limit}. "

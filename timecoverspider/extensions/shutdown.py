@@ -14,6 +14,14 @@ from timecoverspider.extensions.crawl_state import CrawlState
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+class NotStarted(BaseException):
+    """A signal arrived before the crawl had started. Not an Exception: psycopg, for example, ignores these."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.outcome = InterruptedCrawlError(number)
+
+
 class Shutdown:
     """A context in which the first signal ends the crawl gracefully, and the second signal ends the process at once.
 
@@ -41,7 +49,7 @@ class Shutdown:
         self._number = number
         self._loop.call_soon_threadsafe(self._interrupt)
         if not self._has_engine:
-            raise InterruptedCrawlError(number)  # there is nothing to finish, and a database may not answer
+            raise NotStarted(number)  # there is nothing to finish, and a database may not answer
 
     @property
     def _has_engine(self) -> bool:

@@ -20,6 +20,7 @@ from timecoverspider.text import brief
 from timecoverspider.utils.request import page_url
 
 INVALID, RETRIED = "invalid", "retried"  # flags of a response: failed for good; will be retried
+PARTLY_READ = "partly_read"  # flag of a response: the spider yielded items or item pages before it failed
 ROLE = "page_role"  # meta key: the kind of page
 START, LISTING = "start", "listing"  # if such a page fails, the pages that it links to cannot be reached
 
@@ -91,18 +92,25 @@ class FailedPagesMiddleware:
         if isinstance(exception, CloseSpider):
             return None
         if not is_about_page(exception):  # a bug in the spider: Scrapy logs the first traceback
+            response.flags.append(INVALID)
             is_first = not self._state.stopping.is_set()
             self._state.abort(describe(exception))
             return None if is_first else []
         retry = response.request and retry_later(response.request, self._crawler, "invalid page")
         if retry is None or self._state.stopping.is_set():
-            self._reject(response, brief(exception) if isinstance(exception, ValueError) else describe(exception))
+            self._reject(response, exception)
             return []
         response.flags.append(RETRIED)
         return [retry]
 
-    def _reject(self, response: Response, reason: str) -> None:
-        """Store an invalid page in its folder, and record the failure."""
+    def _reject(self, response: Response, exception: Exception) -> None:
+        """Store an invalid page in its folder, and record the failure.
+
+        If the spider misses a value after it has yielded items or item pages, as at the Next link of the last listing,
+        the page has been read in part; if it raises ValueError, the whole page is invalid.
+        """
+        is_invalid = isinstance(exception, ValueError)
+        reason = brief(exception) if is_invalid else describe(exception)
         response.flags.append(INVALID)
         try:
             page = self._invalid_pages.save(response.url, response.body, reason)
@@ -111,13 +119,21 @@ class FailedPagesMiddleware:
             page = None
         hint = f' (scrapy shell "./{os.path.relpath(page)}")' if page else ""
         assert response.request is not None  # noqa: S101 (Scrapy sets it before any middleware sees a response)
-        self._record(response.request, f"{reason}{hint}", invalid=True)
+        self._record(
+            response.request,
+            f"{reason}{hint}",
+            invalid=True,
+            partly_read=PARTLY_READ in response.flags and not is_invalid,
+        )
 
-    def _record(self, request: Request, reason: str, *, invalid: bool = False) -> None:
+    def _record(self, request: Request, reason: str, *, invalid: bool = False, partly_read: bool = False) -> None:
         url = page_url(request, self._crawler.spider)
-        if request.meta.get(ROLE) in (START, LISTING):
+        if request.meta.get(ROLE) in (START, LISTING) and not partly_read:
             self._state.record_site_error(url, reason)
             return
+        if invalid:  # if it has failed before, it tells nothing about a changed layout
+            before = self._state.dataset.catalog.find_page(url)
+            invalid = not (before and before.failure)
         self._state.record_failure(url, reason)
         self._first_failure = self._first_failure or f"<{url}>: {reason}"
         self._invalid += invalid
@@ -140,6 +156,6 @@ class FailedPagesMiddleware:
         read = self._state.item_pages_read + self._invalid
         if self._invalid <= limit * read or self._state.has_site_error:
             return False
-        reason = f"{self._invalid:,} of {read:,} cover pages are invalid: has their layout changed?"
+        reason = f"{self._invalid:,} of {read:,} item pages are invalid: has their layout changed?"
         self._state.record_site_error("", reason)
         return True

@@ -17,6 +17,7 @@ from timecoverspider.spider_errors import describe
 from timecoverspider.spidermiddlewares.failed_pages import (
     INVALID,
     LISTING,
+    PARTLY_READ,
     RETRIED,
     ROLE,
     START,
@@ -58,6 +59,8 @@ class IncrementalCrawlMiddleware:
         self._newest_first = bool(getattr(crawler.spider, "newest_first", False))
         self._depth_limit = crawler.settings.getint("DEPTH_LIMIT")
         self._listings = Listings()
+        self._emptied: set[str] = set()  # pages that yield nothing, and yielded something before
+        self._yielding = 0  # pages that yield something, without start pages
         self._requested = 0  # requests for pages that are not stored, of all pages
         self._is_endless = False
         self._last_listing = ""  # URL of the latest page with requests, but without pagination
@@ -77,7 +80,7 @@ class IncrementalCrawlMiddleware:
                 async for output in start:
                     if isinstance(output, Request):
                         output.meta[ROLE] = START
-                        self._count_stated(output)
+                        self._count_stated(output, "")
                     yield output
             except Exception as error:
                 self._state.abort(describe(error))
@@ -89,13 +92,14 @@ class IncrementalCrawlMiddleware:
     async def process_spider_output(self, response: Response, result: AsyncIterator[Any]) -> AsyncIterator[Any]:
         seen = _Output()
         async for output in result:
-            if not isinstance(output, Request):
-                if output is not None:
-                    seen.records += 1
-                    urls = self._state.dataset.catalog.fields.urls
-                    seen.met |= self._listings.meet(str(ItemAdapter(output).get(urls)))
-                yield output
-            elif self._passes(output, response, seen):
+            if isinstance(output, Request):
+                if self._passes(output, response, seen):
+                    yield output
+            elif output is not None:
+                seen.records += 1
+                urls = self._state.dataset.catalog.fields.urls
+                seen.met |= self._listings.meet(str(ItemAdapter(output).get(urls)))
+                _mark(response)
                 yield output
         _free_selector(response)
         self._record(response, seen)
@@ -114,7 +118,7 @@ class IncrementalCrawlMiddleware:
         for name in _PAGE_META:  # a spider may have copied the meta of its page
             request.meta.pop(name, None)
         seen.requests += 1
-        self._count_stated(request)
+        self._count_stated(request, response.url)
         url = page_url(request, self._crawler.spider)
         if self._is_pagination(request, response):
             request.meta[ROLE] = LISTING
@@ -123,12 +127,14 @@ class IncrementalCrawlMiddleware:
                 request.priority = min(request.priority, -1)
         else:
             seen.met |= self._listings.meet(url)
+            _mark(response)
+            is_item_page = bool(request.meta.pop("item_page", False))
             if self._state.is_known(url):
                 seen.known.add(url)
-                if not self._state.refresh:
-                    return False
             else:
                 seen.new += 1
+            if self._state.need_not_request(url, is_item_page=is_item_page):
+                return False
         if (
             self._depth_limit
             and response.meta.get("depth", 0) >= self._depth_limit
@@ -137,9 +143,9 @@ class IncrementalCrawlMiddleware:
             self._state.cut("DEPTH_LIMIT")  # DepthMiddleware will drop the request
         return request.meta.get(ROLE) != LISTING or not (self._newest_first or self._is_endless)
 
-    def _count_stated(self, request: Request) -> None:
-        if (stated := request.meta.get("stated")) is not None:
-            self._listings.add_stated(page_url(request, self._crawler.spider), stated)
+    def _count_stated(self, request: Request, page: str) -> None:
+        if (stated := request.meta.pop("stated", None)) is not None:
+            self._listings.add_stated(page, request.url, stated)
             self._state.stated = self._listings.stated
 
     def _is_pagination(self, request: Request, response: Response) -> bool:
@@ -164,6 +170,13 @@ class IncrementalCrawlMiddleware:
         is_start = response.meta.get(ROLE) == START
         if is_start and not seen.requests and not seen.records:
             raise InvalidPageError("the page yields no items and no requests")
+        assert response.request is not None  # noqa: S101 (Scrapy sets it before any middleware sees a response)
+        url = page_url(response.request, self._crawler.spider)
+        if seen.requests or seen.records:
+            self._emptied.discard(url)  # a retry
+        else:
+            self._check_emptied(url)
+        self._yielding += bool(seen.requests or seen.records) and not is_start
         is_closed = b"</html>" in response.body[-1000:].lower()
         if seen.requests and not is_start:
             response.meta[ROLE] = LISTING
@@ -172,8 +185,7 @@ class IncrementalCrawlMiddleware:
                 raise InvalidPageError("the page is cut short")  # the missing part may contain pagination
             self._last_listing = response.url
         self._pages_are_closed |= is_closed
-        assert response.request is not None  # noqa: S101 (Scrapy sets it before any middleware sees a response)
-        page = Page(page_url(response.request, self._crawler.spider), seen.records, seen.requests, now())
+        page = Page(url, seen.records, seen.requests, now())
         self._state.record_page(page, known=len(seen.known), is_start=is_start)
         self._listings.known += len(seen.known)
         self._requested += 0 if is_start else seen.new  # a start page leads to listings
@@ -189,6 +201,15 @@ class IncrementalCrawlMiddleware:
             self._state.record_site_error(response.url, reason)
             self._state.stop("endless_pagination")
 
+    def _check_emptied(self, url: str) -> None:
+        """Raise InvalidPageError if a page that yields nothing yielded something when it was read before."""
+        before = self._state.dataset.catalog.find_page(url)
+        if before and (before.records or before.requests):
+            self._emptied.add(url)
+            raise InvalidPageError(
+                f"the page yields nothing; before, it yielded {before.records:,} items and {before.requests:,} requests"
+            )
+
     def request_dropped(self, request: Request) -> None:
         """Record that a listing links back to an earlier listing: the last listing was not reached."""
         if self._newest_first and request.meta.get(ROLE) == LISTING:
@@ -197,6 +218,9 @@ class IncrementalCrawlMiddleware:
     def spider_idle(self) -> None:
         """Record a site error if the listings contain too few of the known or of the stated records."""
         state, listings = self._state, self._listings
+        if 1 < len(self._emptied) > self._yielding and not state.pending and not state.has_site_error:
+            reason = f"{len(self._emptied):,} pages that yielded items or requests before yield nothing now"
+            state.record_site_error("", reason)
         if state.pending or state.is_cut or not self._last_listing:  # pending: a retry is waiting
             return
         reason = listings.why_shrunk(state.known, state.moved) if self._newest_first else ""
@@ -204,6 +228,12 @@ class IncrementalCrawlMiddleware:
             state.record_site_error(self._last_listing, reason)
         elif listings.stated is not None and state.records > listings.stated:
             logger.warning("The site states %s covers, and %s are stored", f"{listings.stated:,}", f"{state.records:,}")
+
+
+def _mark(response: Response) -> None:
+    """Note that the spider has yielded an item or an item page: if it fails now, it has read a part of the page."""
+    if PARTLY_READ not in response.flags:
+        response.flags.append(PARTLY_READ)
 
 
 def _free_selector(response: Response) -> None:

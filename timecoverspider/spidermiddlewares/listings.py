@@ -12,20 +12,23 @@ class Listings:
 
     def __init__(self) -> None:
         self._met: set[int] = set()  # hashes of page URLs and of image URLs
-        self._stated: dict[str, int] = {}
+        self._stated: dict[str, dict[str, int]] = {}  # by page and by link
         self._stale = 0
         self.known = 0  # links to pages whose records were stored before the crawl
 
     @property
     def stated(self) -> int | None:
         """The number of records that the site states, or None if the site does not state any."""
-        return sum(self._stated.values()) if self._stated else None
+        return max(map(sum, map(dict.values, self._stated.values())), default=None)
 
-    def add_stated(self, url: str, stated: object) -> None:
-        """Add the number of records behind the page *url*: an integer, or a text whose last number counts."""
+    def add_stated(self, page: str, url: str, stated: object) -> None:
+        """Add the number of records that a page states for the link *url*: an integer, or a text with the number last.
+
+        The numbers of one page are added, as of facets; each listing may state the same total again.
+        """
         numbers = re.findall(r"\d[\d,]*", str(stated)[-1000:])
         if numbers:
-            self._stated[url] = int(numbers[-1].replace(",", "")[:12])
+            self._stated.setdefault(page, {})[url] = int(numbers[-1].replace(",", "")[:12])
 
     def meet(self, key: str) -> bool:
         """Return whether the crawl meets a page or an item for the first time."""
@@ -42,20 +45,20 @@ class Listings:
         if self._stale >= _MAX_STALE:
             return f"{_MAX_STALE} listings in a row show nothing new: the pagination has no end"
         if self.stated is not None and len(self._met) > self.stated * _MAX_EXCESS + 100:
-            return f"the site states {self.stated:,} covers, and the listings show more than {len(self._met) - 1:,}"
+            return f"the site states {self.stated:,} records, and the listings show more than {len(self._met) - 1:,}"
         return ""
 
-    def why_shrunk(self, known: int, moved: int) -> str:
+    def why_shrunk(self, known: int, moved: int = 0) -> str:
         """Return why the listings contain too few of the *known* pages, or an empty string.
 
         Records that have *moved* to another URL were found too.
         """
         if self.known + moved < known * _MIN_SHARE:
-            return f"the listings end after {self.known:,} of {known:,} known covers"
+            return f"the listings end after {self.known:,} of {known:,} known pages"
         return ""
 
     def why_too_few(self, records: int) -> str:
         """Return why there are too few *records*, stored or failed, or an empty string."""
         if self.stated is not None and records < self.stated:
-            return f"the site states {self.stated:,} covers, and the listings lead to {records:,}"
+            return f"the site states {self.stated:,} records, and the listings lead to {records:,}"
         return ""

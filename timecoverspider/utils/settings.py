@@ -3,6 +3,7 @@
 import logging
 import math
 import numbers
+import re
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -94,6 +95,8 @@ def _check_slots(settings: BaseSettings) -> None:
 
 
 def _check_proxy(name: str, url: str) -> None:
+    if re.match(r"\w+:/(?!/)", url):  # urllib would not take it for a proxy, and requests would go out directly
+        raise ValueError(f"the proxy in {name} must be http://host:port or http://user:password@host:port")
     _, has_scheme, rest = url.partition("://")
     safe = without_password(url if has_scheme else f"http://{url}")
     if "/" in (rest or url).rpartition("@")[0].partition(":")[0]:  # as in "//user:password@host": not a user name
