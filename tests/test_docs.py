@@ -47,9 +47,10 @@ def named_files() -> Iterator[tuple[Path, str]]:
     for document in DOCUMENTS:
         text = document.read_text(encoding="utf-8")
         for name in quoted(text):
-            if re.fullmatch(r"(?:[\w.-]+/)*[\w.-]+\.(?:py|txt|md|png|toml|yaml)|(?:[\w.-]+/)+", name):
+            is_path = re.fullmatch(r"(?:[\w.-]+/)*[\w.-]+\.(?:py|txt|md|png|toml|yaml)|(?:[\w.-]+/)+", name)
+            if is_path and not name.startswith("output/"):  # what a crawl makes
                 yield document, name
-        for link in re.findall(r"\]\(((?!http)[^)]+)\)", text):
+        for link in re.findall(r"\]\(((?!http)[^)#]+)", text):
             yield document, link
 
 

@@ -13,7 +13,6 @@ import pytest
 from aiohttp import web
 from backports import zstd
 from downloading import answering, app_of, crawl, download, download_from, writing
-from mock_archive import Handler, serving
 from scrapy.exceptions import (
     DownloadCancelledError,
     DownloadConnectionRefusedError,
@@ -23,6 +22,7 @@ from scrapy.exceptions import (
     ResponseDataLossError,
 )
 from scrapy.http import Request
+from serving import Handler, serving
 
 
 def test_url_is_sent_as_it_is() -> None:

@@ -10,46 +10,22 @@ from typing import Any
 import pytest
 from components import ETAG, LAST_MODIFIED, FakeEngine, fill, make_crawler, small_image
 from data_set import image_path
+from local_image_store import LocalImageStore
 from mock_archive import DAYS
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DownloadTimeoutError, IgnoreRequest
-from scrapy.http import Request, Response
+from scrapy.http import Response
 
 from timecoverspider import pipelines
-from timecoverspider.dataset.images import StoredImage, validate_image
 from timecoverspider.exceptions import AbortedError
 from timecoverspider.extensions.crawl_state import CrawlState
 from timecoverspider.extensions.item_store import IncompleteItemError
 from timecoverspider.pipelines import ImageStorePipeline
-from timecoverspider.replica.pages import cover_url, image_url
+from timecoverspider.replica.pages import image_url
 
 DAY = DAYS[0]
 URL = image_url(DAY)
 IMAGE, OTHER = small_image(0), small_image(200)
-
-
-class LocalImageStore:
-    """Stores images without a process of its own; raises *error* instead if there is one."""
-
-    error: OSError | None = None
-
-    def __init__(self, folder: Path, lock: int | None = None) -> None:
-        self._folder = folder
-
-    async def store(self, path: str, content: bytes) -> StoredImage:
-        size = validate_image(content)
-        if self.error:
-            raise self.error
-        file = self._folder / path
-        file.parent.mkdir(exist_ok=True)
-        file.write_bytes(content)
-        return StoredImage(hashlib.md5(content).hexdigest(), *size, len(content), "now")
-
-    async def inspect(self, path: str) -> StoredImage:
-        return await self.store(path, (self._folder / path).read_bytes())
-
-    async def close(self) -> None:
-        pass
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +47,14 @@ def recrawler(tmp_path: Path) -> Iterator[Crawler]:
     fill(tmp_path, DAYS[:2])
     image_path(tmp_path, DAYS[1]).unlink()
     with make_crawler(tmp_path) as crawler:
+        yield crawler
+
+
+@pytest.fixture
+def refresher(tmp_path: Path) -> Iterator[Crawler]:
+    """A crawler that requests again what is stored: the image of DAY."""
+    fill(tmp_path, DAYS[:1])
+    with make_crawler(tmp_path, arguments={"refresh": "1"}) as crawler:
         yield crawler
 
 
@@ -139,10 +123,10 @@ def test_image_of_two_items_is_requested_once(crawler: Crawler) -> None:
 def test_invalid_image_is_retried_four_times_and_then_refused(
     crawler: Crawler, tmp_path: Path, bad: bytes, reason: str
 ) -> None:
-    item = {"file_urls": [URL]}
+    item: dict[str, Any] = {"file_urls": [URL]}
     with pytest.raises(IncompleteItemError, match=reason):
         process(crawler, [item], *[image(bad) for _ in range(5)])
-    assert "files" not in item
+    assert item["files"] == []
     assert not image_path(tmp_path, DAY).exists()
 
 
@@ -166,10 +150,10 @@ def test_image_that_cannot_be_downloaded_is_missing(crawler: Crawler, error: Exc
 
 
 def test_item_with_one_missing_image_is_incomplete(crawler: Crawler) -> None:
-    item = {"file_urls": [URL, image_url(DAYS[1])]}
+    item: dict[str, Any] = {"file_urls": [URL, image_url(DAYS[1])]}
     with pytest.raises(IncompleteItemError, match="404"):
         process(crawler, [item], image(), image(b"", 404))
-    assert "files" not in item
+    assert item["files"] == []
 
 
 @pytest.mark.parametrize("url", ["", "no-scheme", "http://["])
@@ -192,23 +176,31 @@ def test_new_image_is_requested_without_conditions(crawler: Crawler) -> None:
     assert not {b"If-Modified-Since", b"If-None-Match"} & request.headers.keys()
 
 
-def test_stored_image_is_requested_on_condition_that_it_changed(recrawler: Crawler, tmp_path: Path) -> None:
+def test_stored_image_is_not_requested_again(recrawler: Crawler) -> None:
     item: dict[str, Any] = {"file_urls": [URL]}
-    [request] = process(recrawler, [item], image(b"", 304)).requests
+    assert not process(recrawler, [item]).requests
+    assert item["files"][0]["checksum"] == hashlib.md5(IMAGE).hexdigest()
+
+
+def test_stored_image_of_a_refresh_is_requested_on_condition_that_it_changed(
+    refresher: Crawler, tmp_path: Path
+) -> None:
+    item: dict[str, Any] = {"file_urls": [URL]}
+    [request] = process(refresher, [item], image(b"", 304)).requests
     assert request.headers["If-Modified-Since"] == LAST_MODIFIED.encode()
     assert request.headers["If-None-Match"] == ETAG.encode()
-    assert recrawler.stats.get_value("file_status_count/uptodate") == 1
+    assert refresher.stats.get_value("file_status_count/uptodate") == 1
     assert item["files"][0]["checksum"] == hashlib.md5(stored(tmp_path)).hexdigest()
 
 
-def test_stored_image_that_changed_is_replaced(recrawler: Crawler, tmp_path: Path) -> None:
-    process(recrawler, [{"file_urls": [URL]}], image(OTHER))
+def test_stored_image_that_changed_is_replaced(refresher: Crawler, tmp_path: Path) -> None:
+    process(refresher, [{"file_urls": [URL]}], image(OTHER))
     assert stored(tmp_path) == OTHER
 
 
-def test_stored_image_is_never_replaced_by_an_invalid_one(recrawler: Crawler, tmp_path: Path) -> None:
+def test_stored_image_is_never_replaced_by_an_invalid_one(refresher: Crawler, tmp_path: Path) -> None:
     with pytest.raises(IncompleteItemError):
-        process(recrawler, [{"file_urls": [URL]}], *[image(OTHER[:-50]) for _ in range(5)])
+        process(refresher, [{"file_urls": [URL]}], *[image(OTHER[:-50]) for _ in range(5)])
     assert stored(tmp_path) == IMAGE
 
 
@@ -218,93 +210,7 @@ def test_damaged_image_is_requested_without_conditions(recrawler: Crawler, tmp_p
     assert stored(tmp_path, DAYS[1]) == IMAGE
 
 
-def test_file_that_is_no_image_is_requested_without_conditions(recrawler: Crawler, tmp_path: Path) -> None:
+def test_file_that_is_no_image_is_requested_without_conditions(refresher: Crawler, tmp_path: Path) -> None:
     image_path(tmp_path, DAY).write_bytes(b"x" * len(IMAGE))  # of the right size
-    [request] = process(recrawler, [{"file_urls": [URL]}], image()).requests
+    [request] = process(refresher, [{"file_urls": [URL]}], image()).requests
     assert b"If-Modified-Since" not in request.headers
-
-
-def repair(crawler: Crawler, *responses: Response | Exception) -> FakeEngine:
-    """Fetch the damaged images, with an engine that gives these responses."""
-    crawler.engine = engine = FakeEngine(list(responses))  # type: ignore[assignment]
-    pipeline = ImageStorePipeline.from_crawler(crawler)
-    asyncio.run(pipeline.repair())
-    return engine
-
-
-def test_repair_fetches_only_damaged_images(recrawler: Crawler, tmp_path: Path) -> None:
-    engine = repair(recrawler, image())
-    assert [request.url for request in engine.requests] == [image_url(DAYS[1])]
-    assert stored(tmp_path, DAYS[1]) == IMAGE
-    assert not CrawlState.of(recrawler).missing
-
-
-def test_repair_that_fails_names_the_page_of_the_image(recrawler: Crawler) -> None:
-    repair(recrawler, image(b"", 404))
-    [(page, reason)] = CrawlState.of(recrawler).missing.items()
-    assert page == cover_url(DAYS[1])
-    assert "HTTP 404" in reason
-
-
-def test_repair_begins_nothing_if_the_crawl_stops(recrawler: Crawler) -> None:
-    CrawlState.of(recrawler).stopping.set()
-    assert not repair(recrawler).requests
-
-
-def test_images_that_wait_for_their_retry_let_others_pass(crawler: Crawler) -> None:
-    count = 100  # more than may wait for the disk at a time
-    begun: list[str] = []
-
-    async def run() -> None:
-        all_begun = asyncio.Event()
-
-        class SlowEngine(FakeEngine):
-            async def download_async(self, request: Request) -> Response:
-                begun.append(request.url)
-                if len(begun) == count:
-                    all_begun.set()
-                await all_begun.wait()
-                return Response(request.url, 404, request=request)
-
-        crawler.engine = SlowEngine()  # type: ignore[assignment]
-        pipeline = ImageStorePipeline.from_crawler(crawler)
-        pipeline.open_spider()
-        items = [{"file_urls": [f"{URL}?{number}"]} for number in range(count)]
-        async with asyncio.timeout(30):
-            await asyncio.gather(*map(pipeline.process_item, items), return_exceptions=True)
-
-    asyncio.run(run())
-    assert len(begun) == count
-
-
-def test_no_image_is_requested_while_64_wait_for_the_disk(crawler: Crawler, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def run() -> None:
-        disk_is_free, waiting, engine = asyncio.Event(), asyncio.Semaphore(0), FakeEngine([image() for _ in range(65)])
-
-        class BusyImageStore(LocalImageStore):
-            async def store(self, path: str, content: bytes) -> StoredImage:
-                waiting.release()
-                await disk_is_free.wait()
-                return await super().store(path, content)
-
-        monkeypatch.setattr(pipelines, "ImageStore", BusyImageStore)
-        crawler.engine = engine  # type: ignore[assignment]
-        pipeline = ImageStorePipeline.from_crawler(crawler)
-        pipeline.open_spider()
-
-        def begin(number: int) -> asyncio.Task[Any]:
-            return asyncio.ensure_future(pipeline.process_item({"file_urls": [f"{URL}?{number}"]}))
-
-        tasks = [begin(number) for number in range(64)]
-        async with asyncio.timeout(30):
-            for _ in tasks:
-                await waiting.acquire()
-            tasks.append(begin(64))
-            for _ in range(100):  # turns of the event loop
-                await asyncio.sleep(0)
-            assert len(engine.requests) == 64
-            disk_is_free.set()
-            await asyncio.gather(*tasks)
-        assert len(engine.requests) == 65
-
-    asyncio.run(run())

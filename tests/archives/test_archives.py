@@ -2,20 +2,21 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 from aiohttp import web
 from data_set import feed
 from downloading import crawl, download
-from mock_archive import DAYS, MockArchive, redirect, serving
+from mock_archive import DAYS, MockArchive, redirect
 from scrapy.http import Request, Response
 from scrapy.settings import Settings
+from serving import serving
 
 from timecoverspider.addons import ArchiveAddon
-from timecoverspider.archives import find_archive
+from timecoverspider.archives import find_archive, is_archived, stands_in_for
 from timecoverspider.archives.base import Archive
 from timecoverspider.replica.pages import HOSTS, cover_url, image_url
+from timecoverspider.spiders.coverspider import CoverSpider
 
 COVER = cover_url(DAYS[0])
 ROBOTS = [f"http://{host}/robots.txt" for host in HOSTS]
@@ -89,7 +90,10 @@ class _Redirecting(Archive):
 
     name = "redirecting"
     description = "one that redirects"
-    hosts: ClassVar[Collection[str]] = HOSTS  # type: ignore[misc]
+
+    @classmethod
+    def hosts(cls) -> Collection[str]:
+        return HOSTS
 
     async def process_request(self, request: Request) -> None:
         request.meta["proxy"] = self.crawler.settings["PROXY"]
@@ -109,7 +113,10 @@ class _Rewriting(Archive):
 
     name = "rewriting"
     description = "one that rewrites URLs"
-    hosts: ClassVar[Collection[str]] = HOSTS  # type: ignore[misc]
+
+    @classmethod
+    def hosts(cls) -> Collection[str]:
+        return HOSTS
 
     async def process_request(self, request: Request) -> Response | None:
         meta = {"allow_offsite": True, "dont_obey_robotstxt": True, "dont_redirect": True}
@@ -142,6 +149,23 @@ def test_archive_that_rewrites_urls_answers_under_the_urls_of_the_site() -> None
     assert sorted(requested) == sorted(f"/web/2014id_/{url}" for url in [*urls[:2], urls[1], *ROBOTS[1:]])
 
 
+@pytest.mark.parametrize(
+    ("name", "hosts", "stands_in"),
+    [
+        ("replica", HOSTS, True),
+        ("replica", HOSTS[:1], True),
+        ("replica", [*HOSTS, "example.com"], False),
+        ("replica", [f"www.{HOSTS[0]}"], False),
+        ("replica", [], False),
+        ("live", HOSTS, False),
+        ("live", [], False),
+    ],
+)
+def test_archive_stands_in_for_a_spider_if_it_has_all_its_hosts(name: str, hosts: list[str], stands_in: bool) -> None:
+    assert stands_in_for(name, hosts) == stands_in
+    assert is_archived(hosts) == (bool(hosts) and set(hosts) <= set(HOSTS))  # also if the crawl is live
+
+
 def test_every_archive_has_a_name_and_a_description() -> None:
     for name in ("live", "replica"):
         assert find_archive(name).name == name
@@ -153,11 +177,11 @@ def test_every_archive_has_a_name_and_a_description() -> None:
 @pytest.mark.parametrize(("archive", "delay"), [("live", 1.0), ("replica", 0)])
 def test_archive_sets_its_delay_and_the_command_line_overrides_it(archive: str, delay: float) -> None:
     settings = Settings({"ARCHIVE": archive})
-    ArchiveAddon.update_pre_crawler_settings(settings)
+    ArchiveAddon(CoverSpider).update_settings(settings)
     assert settings.getfloat("DOWNLOAD_DELAY") == delay
     settings = Settings({"ARCHIVE": archive})
     settings.set("DOWNLOAD_DELAY", 3, priority="cmdline")
-    ArchiveAddon.update_pre_crawler_settings(settings)
+    ArchiveAddon(CoverSpider).update_settings(settings)
     assert settings.getint("DOWNLOAD_DELAY") == 3
 
 

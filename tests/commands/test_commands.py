@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from mock_archive import serving
 from scrapy_command import FULL_SPEED, SPIDER, Run
+from serving import serving
 
 
 def test_live_archive_is_throttled_unless_a_setting_overrides_it(scrapy: Run) -> None:

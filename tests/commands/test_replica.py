@@ -13,9 +13,10 @@ from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
-from mock_archive import INDEX, serving
+from mock_archive import INDEX
 from scrapy.exceptions import UsageError
 from scrapy_command import PROJECT, environment, run_scrapy, scrapy_command
+from serving import serving
 
 from timecoverspider.commands.replica import Command
 from timecoverspider.replica.app import make_app

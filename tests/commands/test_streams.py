@@ -51,3 +51,14 @@ def test_crawl_that_is_interrupted_while_its_modules_are_loaded_is_one_line(tmp_
     [line] = done.stderr.splitlines()
     assert "interrupted" in line
     assert not (tmp_path / "output.json").exists()
+
+
+def test_signal_that_arrives_while_a_library_ignores_exceptions_ends_the_crawl(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(_INTERRUPTED)
+    path = os.pathsep.join((str(tmp_path), environment()["PYTHONPATH"]))
+    command = scrapy_command(*crawl_arguments(tmp_path), "-s", "CATALOG_URL=postgresql://127.0.0.1:9/covers")
+    variables = environment(PYTHONPATH=path, AT="psycopg_c")  # psycopg tries it, and ignores why it cannot be imported
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 128 + signal.SIGINT
+    assert "Not started: interrupted by SIGINT" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from data_set import feed, image_path, records
-from mock_archive import DAYS, INDEX, MockArchive, serving
+from mock_archive import DAYS, INDEX, MockArchive
 from scrapy_command import FULL_SPEED, Done, environment, run_scrapy, scrapy_command
+from serving import serving
 from yarl import URL
 
 from timecoverspider.dataset.dataset import Dataset
@@ -165,7 +166,7 @@ def test_feed_is_checked_if_it_is_named_or_has_the_usual_name(folder: Path) -> N
     assert (done.returncode, done.stdout.startswith("no feed: lost.json: ")) == (3, True)
 
 
-@pytest.mark.parametrize("arguments", [["covers.csv"], ["a.json", "b.json"], ["--mend"]])
+@pytest.mark.parametrize("arguments", [["a.csv", "b.csv"], ["a.json", "b.json"], ["--mend"]])
 def test_wrong_usage_is_exit_status_2(tmp_path: Path, arguments: list[str]) -> None:
     done = verify(tmp_path, *arguments)
     assert done.returncode == 2

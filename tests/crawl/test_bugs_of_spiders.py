@@ -6,7 +6,7 @@ import pytest
 from data_set import feed
 from mock_archive import DAYS, MockArchive
 from other_spiders import crawl
-from scrapy_command import last_line
+from scrapy_command import SPIDER, last_line
 
 READ = "    def parse_covers(self, response):\n        {}\n        yield {{}}\n"
 
@@ -23,7 +23,7 @@ READ = "    def parse_covers(self, response):\n        {}\n        yield {{}}\n"
 )
 def test_bug_of_a_spider_aborts_the_crawl_with_its_name_and_one_traceback(folder: Path, source: str, said: str) -> None:
     before, archive = feed(folder), MockArchive()
-    done = crawl(folder, archive, source, "-a", "refresh=1", name="shape")
+    done = crawl(folder, archive, source, "-a", "refresh=1", name=SPIDER)
     assert done.returncode == 1
     assert said in last_line(done)
     assert "layout" not in done.stderr

@@ -41,7 +41,7 @@ def test_pagination_that_cannot_be_found_is_noticed_by_the_stated_number_every_n
         done = archive.crawl(tmp_path)
         assert done.returncode == 4
         assert "<http://search.time.com/results.html?N=46+30" in last_line(done)
-        assert "the site states 50 covers, and the listings lead to 15." in last_line(done)
+        assert "the site states 50 records, and the listings lead to 15." in last_line(done)
         assert outcome(tmp_path) == ("archive unreadable", 50)
     assert len(records(tmp_path)) == 15
     assert MockArchive(FIFTY).crawl(tmp_path).returncode == 0
@@ -85,7 +85,7 @@ def test_site_that_states_more_than_is_stored_is_read_to_the_end_every_night(tmp
     for _ in range(2):
         done = archive.crawl(tmp_path)
         assert done.returncode == 4
-        assert f"the site states {stated} covers, and the listings lead to 50." in last_line(done)
+        assert f"the site states {stated} records, and the listings lead to 50." in last_line(done)
 
 
 class _Endless(MockArchive):
@@ -145,7 +145,7 @@ def test_pagination_without_end_that_shows_new_pages_is_ended_by_the_stated_numb
         "".join(LARGE_COVER.format(url.replace("{}", f"{{0}}{number}")) for number in range(15)),
         stated="TIME U.S. (20)",
     )
-    assert_ended(archive, archive.crawl(tmp_path), "the site states 20 covers, and the listings show more than ")
+    assert_ended(archive, archive.crawl(tmp_path), "the site states 20 records, and the listings show more than ")
 
 
 def test_pagination_without_end_whose_listings_have_no_cover_is_ended(tmp_path: Path) -> None:

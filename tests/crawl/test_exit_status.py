@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from data_set import assert_complete, failures, feed, records
-from mock_archive import DAYS, FIRST_LISTING, INDEX, ROBOTS, MockArchive, serving
+from mock_archive import DAYS, FIRST_LISTING, INDEX, ROBOTS, MockArchive
 from scrapy_command import crawl_arguments, last_line, run_scrapy
+from serving import serving
 
 from timecoverspider.replica.images import draw_cover
 from timecoverspider.replica.issues import issue_dates

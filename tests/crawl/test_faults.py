@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from data_set import failures
 from fault_table import DAYS, END, FAULTS, HURT, START, TABLE_FILE, outcomes, table
-from mock_archive import serving
 from scrapy_command import crawl_arguments, run_scrapy
+from serving import serving
 
 from timecoverspider.dataset.images import validate_image
 from timecoverspider.replica.app import make_app

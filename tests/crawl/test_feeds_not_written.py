@@ -1,12 +1,14 @@
 """A feed that cannot be written is refused before the crawl, or ends it with its name and exit status 1."""
 
+import os
 import socket
 from pathlib import Path
 
 import pytest
 from data_set import feed, records, rows
 from mock_archive import DAYS, MockArchive
-from scrapy_command import last_line
+from scrapy_command import PROJECT, crawl_arguments, last_line, run_scrapy
+from serving import serving
 
 ARCHIVE = MockArchive(DAYS[:3])
 
@@ -104,3 +106,21 @@ def test_record_that_is_no_record_aborts_the_crawl_and_leaves_the_feed(folder: P
     assert "in output.json" not in last_line(done)
     assert "Traceback" not in done.stderr
     assert feed(folder) == before
+
+
+def test_exporter_that_raises_aborts_the_crawl_and_leaves_the_feed(folder: Path) -> None:
+    (folder / "exporters.py").write_text(
+        "from scrapy.exporters import JsonItemExporter\n"
+        "class Broken(JsonItemExporter):\n"
+        "    def finish_exporting(self):\n"
+        "        raise KeyError('a bug')\n"
+    )
+    before = feed(folder)
+    path = os.pathsep.join((str(PROJECT), str(folder)))
+    exporters = 'FEED_EXPORTERS={"json": "exporters.Broken"}'
+    with serving(MockArchive().app) as address:
+        done = run_scrapy(*crawl_arguments(folder), "-s", exporters, cwd=folder, PYTHONPATH=path, http_proxy=address)
+    assert done.returncode == 1
+    assert "Aborted: cannot write output.json: KeyError: 'a bug'. 40 covers stored, " in last_line(done)
+    assert feed(folder) == before
+    assert MockArchive().crawl(folder).returncode == 0

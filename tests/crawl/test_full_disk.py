@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from data_set import assert_complete, feed, records
-from mock_archive import MockArchive, serving
+from mock_archive import MockArchive
 from scrapy_command import crawl_arguments, environment, last_line
+from serving import serving
 
 from timecoverspider.replica.issues import issue_dates
 

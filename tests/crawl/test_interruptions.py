@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from data_set import assert_complete, feed, records, rows
-from mock_archive import DAYS, INDEX, MockArchive, page, serving
+from mock_archive import DAYS, INDEX, MockArchive, page
 from scrapy_command import crawl_arguments, last_line, run_scrapy, start_crawl
+from serving import serving
 
 from timecoverspider.replica.pages import cover_page, cover_url, image_url
+
+pytestmark = pytest.mark.slow
 
 
 def test_crawl_that_is_interrupted_once_publishes_what_is_stored(tmp_path: Path, filled: Path) -> None:

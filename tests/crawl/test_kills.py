@@ -8,8 +8,9 @@ from time import monotonic
 
 import pytest
 from data_set import assert_complete, feed, image_path, records, rows
-from mock_archive import DAYS, MockArchive, serving
+from mock_archive import DAYS, MockArchive
 from scrapy_command import start_crawl
+from serving import serving
 
 from timecoverspider.dataset.tables import TABLES
 from timecoverspider.replica.pages import image_url

@@ -77,7 +77,7 @@ def test_meta_that_is_copied_from_a_listing_makes_no_listing(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("line", "status", "said"),
     [
-        ('record_key = "title"', 2, "record_key of the spider shop must be a list of names"),
+        ('record_key = "title"', 2, "record_key of the spider shop must be a list"),
         ('record_key = ["titel"]', 3, "has no field titel"),
     ],
 )

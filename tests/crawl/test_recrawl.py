@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from data_set import assert_complete, feed, records
-from mock_archive import DAYS, FIRST_LISTING, INDEX, ROBOTS, MockArchive, serving
+from mock_archive import DAYS, FIRST_LISTING, INDEX, ROBOTS, MockArchive
 from scrapy_command import SPIDER, crawl_arguments, last_line, run_program, run_scrapy, scrapy_command
+from serving import serving
 from yarl import URL
 
 from timecoverspider.replica.images import draw_cover
@@ -123,7 +124,8 @@ def test_url_with_a_fragment_is_the_same_page(tmp_path: Path, filled: Path) -> N
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["-a", "fast=1"], ["-a", "full=yes"], ["-a", "refresh="], ["-s", "AUDIT_EVERY_DAYS=often"],
+        ["-a", "full=yes"], ["-a", "refresh="], ["-a", "limit=0"], ["-a", "limit=many"], ["-a", "repair=1"],
+        ["-s", "AUDIT_EVERY_DAYS=often"],
         ["-s", "UNREADABLE_LIMIT=-1"], ["-s", "ARCHIVE=Live"], ["-s", "JOBDIR=job"], ["-s", "HTTPCACHE_ENABLED=1"],
     ],
 )  # fmt: skip

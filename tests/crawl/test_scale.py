@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from components import small_image
-from mock_archive import Handler, serving
 from scrapy_command import crawl_arguments, environment, scrapy_command
+from serving import Handler, serving
 
 from timecoverspider.replica.app import make_app
 from timecoverspider.replica.issues import issue_dates

@@ -76,8 +76,8 @@ def test_cover_page_of_another_cover_is_a_failed_cover_and_no_copy(tmp_path: Pat
     assert "Traceback" not in done.stderr
     reasons = failures(tmp_path)
     assert set(reasons) == {cover_url(FEW[3]), cover_url(FEW[5])}
-    assert f"shows the cover of {FEW[4]}, not of {FEW[3]}" in reasons[cover_url(FEW[3])]
-    assert f"shows the cover of {FEW[6]}, not of {FEW[5]}" in reasons[cover_url(FEW[5])]
+    assert f"shows {FEW[4]}, and its link says {FEW[3]}" in reasons[cover_url(FEW[3])]
+    assert f"shows {FEW[6]}, and its link says {FEW[5]}" in reasons[cover_url(FEW[5])]
     assert [row["pubDate"] for row in records(tmp_path)] == [str(day) for day in FEW if day not in (FEW[3], FEW[5])]
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from aiohttp import web
 from data_set import image_path, records
-from mock_archive import DAYS, MockArchive, page, serving
+from mock_archive import DAYS, MockArchive, page
 from scrapy_command import SPIDER, crawl_arguments, environment, run_scrapy, scrapy_command
+from serving import serving
 from yarl import URL
 
 from timecoverspider.replica.app import make_app

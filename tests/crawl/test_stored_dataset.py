@@ -15,8 +15,9 @@ import psycopg
 import pytest
 from aiohttp import web
 from data_set import feed, image_path, records, rows
-from mock_archive import DAYS, MockArchive, serving
+from mock_archive import DAYS, MockArchive
 from scrapy_command import SPIDER, last_line, run_program, run_scrapy, start_crawl
+from serving import serving
 from yarl import URL
 
 from timecoverspider.dataset.dataset import Dataset

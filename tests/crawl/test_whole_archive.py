@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mock_archive import serving
 from PIL import Image
 from scrapy_command import PROJECT, SPIDER, run_scrapy
+from serving import serving
 
 from timecoverspider.replica.app import make_app
 from timecoverspider.replica.images import draw_cover
@@ -102,7 +102,7 @@ def test_feed_has_one_record_a_line_in_utf_8(crawl: Crawl) -> None:
 def test_log_names_the_replica_once_and_closes_with_one_line(crawl: Crawl) -> None:
     lines = crawl.log.splitlines()
     assert sum("ARCHIVE=replica" in line for line in lines) == 1
-    assert re.search(r"4,763 covers in output\.json, .*4,763 new: [\d,]+ requests, \d+ s$", lines[-1])
+    assert re.search(r"4,763 covers in output\.json, .*4,763 new, 4,763 on the site: [\d,]+ requests, ", lines[-1])
     assert not [line for line in lines if "ERROR" in line or "WARNING" in line]
 
 

@@ -189,9 +189,11 @@ def test_image_named_as_damaged_is_damaged_whatever_its_size(small_folder: Path)
         assert dataset.survey().damaged == []
 
 
-def test_survey_knows_the_pages_that_held_one_stored_record(small_folder: Path) -> None:
+def test_survey_tells_pages_of_one_stored_record_from_other_pages_with_records(small_folder: Path) -> None:
     first, second, third = (cover_url(day) for day in DAYS[:3])
     pages = [Page(first, 1, 0, TIME), Page(second, 1, 3, TIME), Page(third, 2, 0, TIME), Page("gone", 1, 0, TIME)]
     with Dataset(small_folder / "output", write=True, archive="live") as dataset:
         dataset.catalog.save(pages=pages)
-        assert dataset.survey().pages == {first}
+        survey = dataset.survey()
+        assert survey.pages == {first: TIME}
+        assert set(survey.others) == {second, third}

@@ -13,8 +13,9 @@ import pytest
 from aiohttp import web
 from data_set import assert_complete, records
 from image_workers import own_worker, use_store, wait_for_end_of, workers
-from mock_archive import DAYS, MockArchive, serving
+from mock_archive import DAYS, MockArchive
 from scrapy_command import start_crawl
+from serving import serving
 
 from timecoverspider.dataset.image_store import ImageStore
 from timecoverspider.dataset.images import InvalidImageError, StoredImage

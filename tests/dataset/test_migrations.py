@@ -61,7 +61,7 @@ def test_catalog_of_version_1_is_read_as_it_is_and_migrated_when_written(place: 
             "title": "é", "pubDate": "1923-03-03", "file_urls": ["j"],
             "files": [{"url": "j", "path": "full/j.jpg", "checksum": "d"}],
         }  # fmt: skip
-        assert set(catalog.stored_pages()) == {"p", "q"}
+        assert set(catalog.stored_pages()) == {("p", True, TIME), ("q", True, TIME)}
         assert catalog.last_crawl_was_complete()
         assert str(catalog.last_complete_walk()) == "2026-11-23 08:37:27+00:00"
         catalog.describe(catalog.spider, catalog.fields)

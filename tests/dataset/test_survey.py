@@ -1,7 +1,7 @@
 """Which pages need not be requested, and which images are damaged."""
 
 import pytest
-from sample_dataset import image
+from sample_dataset import TIME, image
 
 from timecoverspider.dataset.survey import Survey
 
@@ -9,7 +9,7 @@ from timecoverspider.dataset.survey import Survey
 @pytest.fixture
 def survey() -> Survey:
     """Three records, two of which share a damaged image."""
-    return Survey(3, {"p", "q", "r"}, {"full/i.jpg": (image("i"), {1: "q", 2: "p"})})
+    return Survey(3, dict.fromkeys("pqr", TIME), (), {"full/i.jpg": (image("i"), {1: "q", 2: "p"})})
 
 
 def test_damaged_image_is_damaged_with_the_pages_of_its_records(survey: Survey) -> None:
@@ -29,7 +29,7 @@ def test_records_with_a_damaged_image_are_not_complete(survey: Survey) -> None:
 
 def test_record_with_two_damaged_images_counts_once() -> None:
     damaged = {f"full/{name}.jpg": (image(name), {1: "p"}) for name in "ij"}
-    assert Survey(3, {"p"}, damaged).complete == 2
+    assert Survey(3, {"p": TIME}, (), damaged).complete == 2
 
 
 def test_repaired_image_makes_its_records_complete(survey: Survey) -> None:

@@ -25,7 +25,7 @@ PATH = f"full/{image_path(Path(), DAMAGED).name}"
 
 def findings(folder: Path, feed: str | None = "output.json") -> list[Finding]:
     with Dataset(folder / "output") as dataset:
-        return list(verify(dataset, folder / feed if feed else None, lambda: None))
+        return list(verify(dataset, [folder / feed] if feed else [], lambda: None))
 
 
 def _delete(file: Path) -> None:
@@ -60,7 +60,7 @@ def _replace_by_a_device(file: Path) -> None:
 def test_complete_data_set_has_no_findings_and_each_image_is_counted(small_folder: Path) -> None:
     done: list[None] = []
     with Dataset(small_folder / "output") as dataset:
-        assert list(verify(dataset, small_folder / "output.json", lambda: done.append(None))) == []
+        assert list(verify(dataset, [small_folder / "output.json"], lambda: done.append(None))) == []
     assert len(done) == 3
 
 

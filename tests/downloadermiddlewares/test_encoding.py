@@ -3,8 +3,8 @@
 import pytest
 from aiohttp import web
 from downloading import download
-from mock_archive import serving
 from scrapy.http import HtmlResponse, Request, Response
+from serving import serving
 
 from timecoverspider.downloadermiddlewares.encoding import EncodingMiddleware
 

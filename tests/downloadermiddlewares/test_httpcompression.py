@@ -11,9 +11,9 @@ import pytest
 from aiohttp import web
 from backports import zstd
 from downloading import answering, app_of, crawl, download_from, writing
-from mock_archive import serving
 from scrapy.exceptions import ResponseDataLossError
 from scrapy.http import HtmlResponse, Request
+from serving import serving
 
 PAGE = "<!DOCTYPE html><title>♥</title>" + "".join(f"<p>Cover {number}</p>" for number in range(1000))
 

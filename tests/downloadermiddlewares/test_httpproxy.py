@@ -5,7 +5,7 @@ from base64 import b64encode
 import pytest
 from aiohttp import web
 from downloading import app_of, download
-from mock_archive import serving
+from serving import serving
 
 
 @pytest.mark.parametrize("through", ["meta", "environment"])

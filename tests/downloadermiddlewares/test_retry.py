@@ -12,10 +12,10 @@ import pytest
 from aiohttp import web
 from components import FakeEngine, make_crawler
 from downloading import crawl
-from mock_archive import serving
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DontCloseSpider, DownloadTimeoutError, IgnoreRequest, ResponseDataLossError
 from scrapy.http import Request, Response
+from serving import serving
 
 from timecoverspider.backoff import LONGEST, retry_after, retry_delay
 from timecoverspider.downloadermiddlewares.retry import BackoffRetryMiddleware, retry_later

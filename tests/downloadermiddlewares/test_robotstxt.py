@@ -9,11 +9,12 @@ import pytest
 from aiohttp import web
 from components import FakeEngine, make_crawler
 from data_set import records
-from mock_archive import DAYS, Handler, MockArchive, redirect
+from mock_archive import DAYS, MockArchive, redirect
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DownloadFailedError, IgnoreRequest
 from scrapy.http import Request, Response
 from scrapy_command import last_line
+from serving import Handler
 
 from timecoverspider.downloadermiddlewares.robotstxt import StrictRobotsTxtMiddleware
 from timecoverspider.replica.pages import cover_url, image_url

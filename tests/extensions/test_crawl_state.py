@@ -75,8 +75,8 @@ def test_feed_that_chooses_items_by_class_is_refused(tmp_path: Path, option: str
         pass
 
 
-@pytest.mark.parametrize("attribute", ["record_key", "ignored_parameters"])
-def test_attribute_that_is_a_name_and_no_list_of_names_is_refused(tmp_path: Path, attribute: str) -> None:
+@pytest.mark.parametrize("attribute", ["record_key", "ignored_parameters", "allowed_domains", "start_urls"])
+def test_attribute_that_is_a_string_and_no_list_is_refused(tmp_path: Path, attribute: str) -> None:
     spider = type("Wrong", (Spider,), {"name": "wrong", attribute: "title"})
     with pytest.raises(UsageError) as raised, make_crawler(tmp_path, spider):
         pass

@@ -7,8 +7,9 @@ from xml.etree import ElementTree
 
 from aiohttp import web
 from data_set import feed, records
-from mock_archive import DAYS, ROBOTS, MockArchive, serving
+from mock_archive import DAYS, ROBOTS, MockArchive
 from scrapy_command import crawl_arguments, last_line, run_scrapy
+from serving import serving
 from yarl import URL
 
 from timecoverspider.replica.pages import listing_url

@@ -1,62 +1,79 @@
-"""What a crawl says before its first request."""
+"""A data set is opened only for its own spider and its own site."""
 
-import logging
-import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
-from components import fill, make_crawler
-from mock_archive import DAYS
+from components import make_crawler
+from scrapy import Spider
+from scrapy.spiders import SitemapSpider
 
-FEEDS = {"output.json": {"format": "json"}}
-
-
-@pytest.fixture(autouse=True)
-def working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+from timecoverspider.dataset.dataset import Dataset
+from timecoverspider.exceptions import UsageError
 
 
-def warnings(folder: Path, caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Open a data set for a crawl, and return the warnings."""
-    with make_crawler(folder, FEEDS=FEEDS):
-        return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+def open_as(folder: Path, name: str = "any", base: type[Spider] = Spider, **attributes: Any) -> list[str]:
+    """Open the data set with a spider, and return the hosts that it remembers."""
+    with make_crawler(folder, type("Any", (base,), {"name": name, **attributes})):
+        pass
+    with Dataset(folder / "output") as dataset:
+        assert dataset.catalog.spider == name
+        return dataset.catalog.hosts
 
 
-def test_new_data_set_of_a_feed_that_exists_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (tmp_path / "output.json").write_text("[]")
-    [warning] = warnings(tmp_path, caplog)
-    assert warning.startswith(f"output.json exists, but the data set in {tmp_path / 'output'} is empty: ")
+A, B = ["http://a.example/"], ["http://b.example/"]
 
 
-def test_lost_images_and_catalog_are_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    fill(tmp_path, DAYS[:2])
-    (tmp_path / "output.json").write_text("[]")
-    assert warnings(tmp_path, caplog) == []
-    shutil.rmtree(tmp_path / "output")  # as if its disk were not mounted
-    assert len(warnings(tmp_path, caplog)) == 1
+def test_data_set_remembers_the_hosts_of_its_spider(tmp_path: Path) -> None:
+    assert open_as(tmp_path, start_urls=[*A, "http://www.a.example/x"]) == ["a.example", "www.a.example"]
 
 
-@pytest.mark.parametrize("left", ["catalog.db", "full"])
-def test_data_set_that_has_lost_only_a_part_is_no_new_one(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, left: str
-) -> None:
-    fill(tmp_path, DAYS[:2])
-    (tmp_path / "output.json").write_text("[]")
-    for path in (tmp_path / "output").iterdir():
-        if path.name != left:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    assert warnings(tmp_path, caplog) == []
+def test_another_site_under_the_same_name_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    open_as(tmp_path, start_urls=A)
+    with pytest.raises(UsageError, match=r"has records of a\.example, and the spider 'any' now starts at b\.example"):
+        open_as(tmp_path, start_urls=B)
+    assert open_as(tmp_path, start_urls=A) == ["a.example"]  # and the lock is free
 
 
-def test_first_crawl_is_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert warnings(tmp_path, caplog) == []
+def test_another_spider_is_refused(tmp_path: Path) -> None:
+    open_as(tmp_path, start_urls=A)
+    with pytest.raises(UsageError, match="belongs to the spider 'any', not to 'other'"):
+        open_as(tmp_path, "other", start_urls=A)
 
 
-def test_catalog_that_cannot_be_read_is_a_warning_that_names_its_new_path(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    fill(tmp_path, DAYS[:2])
-    (tmp_path / "output" / "catalog.db").write_bytes(b"x" * 9000)
-    [warning] = warnings(tmp_path, caplog)
-    [aside] = (tmp_path / "output").glob("catalog.db.corrupt-*")
-    assert str(aside) in warning
+@pytest.mark.parametrize("urls", [["http://www.a.example/"], ["https://a.example/"], [*A, *B]])
+def test_site_that_moved_in_part_is_the_same_site(tmp_path: Path, urls: list[str]) -> None:
+    open_as(tmp_path, start_urls=A)
+    open_as(tmp_path, start_urls=urls)
+
+
+def test_site_that_moved_step_by_step_is_the_same_site(tmp_path: Path) -> None:
+    open_as(tmp_path, start_urls=A)
+    open_as(tmp_path, start_urls=[*A, *B])
+    assert open_as(tmp_path, start_urls=B) == ["a.example", "b.example"]
+
+
+def test_spider_without_start_urls_is_known_by_its_allowed_domains(tmp_path: Path) -> None:
+    open_as(tmp_path, allowed_domains=["a.example"])
+    with pytest.raises(UsageError):
+        open_as(tmp_path, allowed_domains=["b.example"])
+
+
+def test_sitemap_spider_of_another_site_is_refused(tmp_path: Path) -> None:
+    open_as(tmp_path, base=SitemapSpider, sitemap_urls=["http://a.example/sitemap.xml"])
+    with pytest.raises(UsageError):
+        open_as(tmp_path, base=SitemapSpider, sitemap_urls=["http://b.example/sitemap.xml"])
+
+
+def test_spider_that_names_no_host_is_not_compared(tmp_path: Path) -> None:
+    assert open_as(tmp_path) == []
+    assert open_as(tmp_path, start_urls=A) == ["a.example"]
+    assert open_as(tmp_path) == ["a.example"]
+
+
+def test_fields_of_the_settings_are_those_of_the_data_set(tmp_path: Path) -> None:
+    names = {"FILES_URLS_FIELD": "image_urls", "FILES_RESULT_FIELD": "images"}
+    with make_crawler(tmp_path, type("Any", (Spider,), {"name": "any"}), **names):
+        pass
+    with Dataset(tmp_path / "output") as dataset:
+        assert (dataset.catalog.fields.urls, dataset.catalog.fields.files) == ("image_urls", "images")

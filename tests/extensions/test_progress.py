@@ -47,6 +47,16 @@ def test_closing_line_names_feed_stored_covers_new_ones_and_requests(
         assert part in message
 
 
+def test_closing_line_counts_images_after_the_data_set_is_closed(
+    crawler: Crawler, caplog: pytest.LogCaptureFixture
+) -> None:
+    state = CrawlState.of(crawler)
+    image = next(state.dataset.images())
+    state.dataset.catalog.save(images=[image._replace(path="full/another.jpg")])
+    state.engine_stopped()
+    assert "5 covers in output.json, 6 images in" in closing_line(crawler, caplog).getMessage()
+
+
 def test_closing_line_says_that_nothing_is_new(crawler: Crawler, caplog: pytest.LogCaptureFixture) -> None:
     assert "nothing new" in closing_line(crawler, caplog).getMessage()
 
@@ -65,7 +75,7 @@ def test_closing_line_names_three_missing_covers_at_most(
     assert ("…" in line.getMessage()) == (count > 3)
 
 
-@pytest.mark.parametrize("outcome", ["aborted", "interrupted", "site", "limit"])
+@pytest.mark.parametrize("outcome", ["aborted", "interrupted", "site", "limit", "limit and missing"])
 def test_closing_line_of_a_crawl_that_failed_is_an_error_and_says_why(
     crawler: Crawler, caplog: pytest.LogCaptureFixture, outcome: str
 ) -> None:
@@ -78,6 +88,9 @@ def test_closing_line_of_a_crawl_that_failed_is_an_error_and_says_why(
         case "site":
             state.record_site_error("http://search.time.com/", "the reason")
         case "limit":
+            state.cut("the reason")
+        case "limit and missing":
+            state.record_failure(cover_url(DAYS[10]), "HTTP 404")
             state.cut("the reason")
     line = closing_line(crawler, caplog)
     assert line.levelno == logging.ERROR

@@ -9,10 +9,12 @@ from io import BytesIO
 from urllib.parse import quote
 
 import pytest
-from mock_archive import INDEX, serving
+from mock_archive import INDEX
 from parsel import Selector
 from PIL import Image
+from serving import serving
 
+from timecoverspider.replica import app
 from timecoverspider.replica.app import make_app
 from timecoverspider.replica.issues import issue_dates
 from timecoverspider.replica.pages import cover_url, image_url, listing_url
@@ -212,7 +214,7 @@ def test_page_is_compressed_if_the_client_prefers_another_encoding(
      b"GET http://[::1 HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nA: " + b"x" * 100_000 + b"\r\n\r\n"],
 )  # fmt: skip
 def test_malformed_request_is_400_and_logs_nothing(raw: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    with serving(make_app([])) as address:
+    with serving(make_app([]), logger=app._logger) as address:
         host, port = address.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=10) as client:
             client.sendall(raw)

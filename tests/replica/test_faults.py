@@ -10,8 +10,9 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from mock_archive import DAYS, serving
+from mock_archive import DAYS
 from PIL import Image, UnidentifiedImageError
+from serving import serving
 
 from timecoverspider.replica.app import make_app
 from timecoverspider.replica.faults import FAULTS, Faults, Rule

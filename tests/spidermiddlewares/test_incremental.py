@@ -63,13 +63,26 @@ def test_stored_url_with_a_body_is_another_page(crawler: Crawler, middleware: In
     assert urls_sent(middleware, listing(crawler), request) == [STORED[0]]
 
 
-@pytest.mark.parametrize("argument", ["refresh", "full"])
-def test_refresh_requests_stored_pages_and_full_does_not(tmp_path: Path, argument: str) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "is_item_page", "is_requested"),
+    [
+        ({}, False, False),
+        ({}, True, False),
+        ({"full": "1"}, False, True),  # its role is only inferred
+        ({"full": "1"}, True, False),
+        ({"refresh": "1"}, False, True),
+        ({"refresh": "1"}, True, True),
+    ],
+)
+def test_stored_page_is_requested_again_by_an_audit_if_inferred_and_by_a_refresh_always(
+    tmp_path: Path, arguments: dict[str, str], is_item_page: bool, is_requested: bool
+) -> None:
     fill(tmp_path, DAYS[:10])
-    with make_crawler(tmp_path, Newest, {argument: "1"}) as crawler:
+    with make_crawler(tmp_path, Newest, arguments) as crawler:
         middleware = IncrementalCrawlMiddleware.from_crawler(crawler)
-        sent = urls_sent(middleware, listing(crawler), next_request(crawler), item_request(crawler, STORED[0]))
-    assert sent == ([STORED[0], NEXT] if argument == "refresh" else [NEXT])
+        meta = {"item_page": True} if is_item_page else {}
+        sent = urls_sent(middleware, listing(crawler), item_request(crawler, STORED[0], **meta))
+    assert sent == [STORED[0]] * is_requested
 
 
 def test_items_pass_at_once(crawler: Crawler, middleware: IncrementalCrawlMiddleware, state: CrawlState) -> None:

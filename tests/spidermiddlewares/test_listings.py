@@ -1,84 +1,86 @@
-"""What the listings have shown, and when that is too little, too much, or without end."""
+"""What the listings of a crawl show, and what the site states of them."""
 
 import pytest
 
 from timecoverspider.spidermiddlewares.listings import Listings
 
-URL = "http://search.time.com/results.html?N=46+30"
+FIRST, SECOND, EUROPE, NEXT = "http://a.example/", "http://a.example/2", "http://a.example/eu", "http://a.example/next"
 
 
 @pytest.mark.parametrize(
-    ("text", "stated"),
+    ("stated", "number"),
     [
-        ("TIME U.S. (50)", 50),
+        (12, 12),
         ("TIME U.S. (4,763)", 4763),
-        ("TIME U.S.\n  50 covers", 50),
-        ("Issues 1-15 of 4763", 4763),
-        (50, 50),
-        ("TIME U.S. (0)", 0),
-        ("TIME U.S.", None),
-        ("", None),
+        ("Showing 1 to 20 of 1000", 1000),
+        ("1000", 1000),
+        ("no books", None),
         (None, None),
+        ("", None),
+        ("TIME U.S. (0)", 0),
         ("9" * 5000, 10**12 - 1),
     ],
 )
-def test_stated_number_is_the_last_number_of_a_text(text: object, stated: int | None) -> None:
+def test_stated_number_is_the_last_one_of_a_text(stated: object, number: int | None) -> None:
     listings = Listings()
-    listings.add_stated(URL, text)
-    assert listings.stated == stated
+    listings.add_stated(FIRST, NEXT, stated)
+    assert listings.stated == number
 
 
-def test_stated_numbers_of_several_listings_are_added_and_each_listing_counts_once() -> None:
+def test_total_that_each_listing_repeats_is_one_total() -> None:
     listings = Listings()
-    for url, stated in ((URL, 50), (URL, 51), (f"{URL}&year=2013", 9)):
-        listings.add_stated(url, stated)
-    assert listings.stated == 60
+    for page, following in ((FIRST, SECOND), (SECOND, NEXT)):
+        listings.add_stated(page, following, "1000")
+    assert listings.stated == 1000
 
 
-@pytest.mark.parametrize(
-    ("stated", "records", "is_too_few"), [(None, 0, False), (5, 4, True), (5, 5, False), (5, 6, False)]
-)
-def test_fewer_records_than_stated_are_too_few(stated: int | None, records: int, is_too_few: bool) -> None:
+def test_totals_of_the_facets_of_one_page_are_added() -> None:
     listings = Listings()
-    listings.add_stated(URL, stated)
-    reason = listings.why_too_few(records)
-    assert bool(reason) == is_too_few
-    if is_too_few:
-        assert "5" in reason
-        assert "4" in reason
+    listings.add_stated(FIRST, NEXT, 4763)
+    listings.add_stated(FIRST, EUROPE, 700)
+    listings.add_stated(FIRST, EUROPE, 700)  # the same link twice
+    assert listings.stated == 5463
 
 
-def read(listings: Listings, *pages: list[str]) -> str:
-    """Read listings that lead to these pages, and return why the pagination seems to have no end."""
-    for links in pages:
-        met = [listings.meet(url) for url in links]
-        listings.end_page(is_new=any(met))
-    return listings.why_endless()
-
-
-def test_twenty_listings_in_a_row_without_a_new_page_have_no_end() -> None:
+def test_largest_total_counts_if_pages_state_different_ones() -> None:
     listings = Listings()
-    assert not read(listings, ["a", "b"], *[["a", "b"]] * 19)
-    assert "20" in read(listings, ["b", "a"])
+    listings.add_stated(FIRST, NEXT, 1000)
+    listings.add_stated(SECOND, NEXT, 60)
+    assert listings.stated == 1000
 
 
-def test_listing_with_one_new_page_is_not_one_of_a_row() -> None:
+def test_too_few_records_are_those_below_the_stated_number() -> None:
     listings = Listings()
-    assert not read(listings, ["a"], *[["a"]] * 19, ["a", "b"], *[["a", "b"]] * 19)
+    assert listings.why_too_few(0) == ""
+    listings.add_stated(FIRST, NEXT, 10)
+    assert listings.why_too_few(10) == ""
+    assert "10 records" in listings.why_too_few(9)
 
 
-def test_listings_without_any_page_have_no_end() -> None:
-    assert read(Listings(), *[[]] * 20)
-
-
-@pytest.mark.parametrize("stated", [0, 20, 1000])
-def test_listings_with_many_more_pages_than_stated_have_no_end(stated: int) -> None:
+def test_listings_have_shrunk_if_less_than_nine_tenths_are_seen() -> None:
     listings = Listings()
-    listings.add_stated(URL, stated)
-    number = 2 * stated + 100
-    assert not read(listings, *([str(page)] for page in range(number)))
-    assert f"{stated:,}" in read(listings, ["one more"])
+    listings.known = 9
+    assert listings.why_shrunk(10) == ""
+    assert "9 of 11 known" in listings.why_shrunk(11)
 
 
-def test_listings_with_new_pages_alone_have_an_end_unless_the_site_states_a_number() -> None:
-    assert not read(Listings(), *([str(page)] for page in range(100_000)))
+def test_pagination_has_no_end_after_20_listings_in_a_row_without_news() -> None:
+    listings = Listings()
+    for _ in range(19):
+        listings.end_page(is_new=False)
+    listings.end_page(is_new=True)
+    for _ in range(19):
+        listings.end_page(is_new=False)
+        assert listings.why_endless() == ""
+    listings.end_page(is_new=False)
+    assert "no end" in listings.why_endless()
+
+
+def test_pagination_has_no_end_if_it_shows_more_than_twice_what_is_stated() -> None:
+    listings = Listings()
+    listings.add_stated(FIRST, NEXT, 10)
+    assert [listings.meet(f"{FIRST}{number}") for number in range(120)] == [True] * 120
+    assert not listings.meet(f"{FIRST}0")
+    assert listings.why_endless() == ""
+    listings.meet(EUROPE)
+    assert "10 records" in listings.why_endless()

@@ -7,8 +7,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from timecoverspider.replica.pages import image_url
-
 
 def feed(folder: Path, name: str = "output.json") -> bytes:
     return (folder / name).read_bytes()
@@ -20,6 +18,8 @@ def records(folder: Path) -> list[dict[str, Any]]:
 
 
 def image_path(folder: Path, day: date) -> Path:
+    from timecoverspider.replica.pages import image_url  # noqa: PLC0415 (a project without the replica has tests too)
+
     return folder / "output" / "full" / f"{hashlib.sha1(image_url(day).encode()).hexdigest()}.jpg"
 
 

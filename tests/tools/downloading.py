@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from aiohttp import web
-from mock_archive import Handler, serving
 from scrapy import Spider
 from scrapy.crawler import AsyncCrawlerRunner, Crawler
 from scrapy.http import Request, Response
 from scrapy.settings import Settings
+from serving import Handler, serving
 
 # The project's settings, but without what a data set needs, the throttle of the live archive, and retries.
 _CHANGES = {"ADDONS": {}, "ARCHIVE": "live", "LOG_FORMATTER": "scrapy.logformatter.LogFormatter", "RETRY_TIMES": 0}

@@ -14,8 +14,8 @@ from typing import Any
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from mock_archive import serving
 from scrapy_command import PROJECT, SPIDER, crawl_arguments, run_scrapy
+from serving import serving
 
 from timecoverspider.dataset.images import InvalidImageError, validate_image
 from timecoverspider.replica.app import make_app

@@ -1,19 +1,16 @@
 """The replica on a server of the test's own, which counts requests and answers some of them as the test says."""
 
-import asyncio
-import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
-from queue import Queue
 
 from aiohttp import web
 from scrapy_command import Done, crawl_arguments, run_scrapy
+from serving import Handler, serving
 from yarl import URL
 
-from timecoverspider.replica.app import make_app, serve
+from timecoverspider.replica.app import make_app
 from timecoverspider.replica.issues import issue_dates
 from timecoverspider.replica.pages import listing_url
 
@@ -21,28 +18,6 @@ DAYS = issue_dates(40)
 INDEX = str(URL("http://search.time.com/results.html?N=46&Ns=p_date_range|1"))
 FIRST_LISTING = str(URL(f"{listing_url()}&sid=150424A4D8E2&internalid=endeca_dimension"))
 ROBOTS = "http://search.time.com/robots.txt"
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@contextmanager
-def serving(app: web.Application) -> Iterator[str]:
-    """Serve an application in a thread while the context lasts, and return its address."""
-    addresses: Queue[str] = Queue()
-    stopped = threading.Event()
-
-    async def run() -> None:
-        async with serve(app) as address:
-            addresses.put(address)
-            await asyncio.to_thread(stopped.wait)
-
-    thread = threading.Thread(target=asyncio.run, args=(run(),))
-    thread.start()
-    try:
-        yield addresses.get(timeout=60)
-    finally:
-        stopped.set()
-        thread.join()
 
 
 class MockArchive:

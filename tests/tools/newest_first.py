@@ -10,6 +10,7 @@ from scrapy.http import HtmlResponse, Request
 
 from timecoverspider.replica.pages import cover_url
 from timecoverspider.spidermiddlewares.incremental import IncrementalCrawlMiddleware
+from timecoverspider.spiders.coverspider import CoverSpider
 
 STORED = [cover_url(day) for day in DAYS[:10]]
 NEW = cover_url(DAYS[10])
@@ -21,7 +22,7 @@ OPEN_PAGE = "<p>cut"
 class Newest(Spider):
     """A spider whose listings show the newest first."""
 
-    name = "newest"
+    name = CoverSpider.name  # the data sets that components.fill makes are of this spider
     newest_first = True
 
     def parse_list(self, response: Any) -> None: ...

@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from mock_archive import DAYS, MockArchive, serving
-from scrapy_command import FULL_SPEED, PROJECT, Done, run_scrapy
+from mock_archive import DAYS, MockArchive
+from scrapy_command import FULL_SPEED, PROJECT, SPIDER, Done, run_scrapy
+from serving import serving
 
 from timecoverspider.replica.pages import image_url
 
@@ -23,8 +24,9 @@ class Shape(CoverSpider):
 
 
 def crawl(folder: Path, archive: MockArchive, source: str, *arguments: str, name: str = "shape") -> Done:
-    """Crawl an archive with the spider in a source text."""
-    (folder / "shapes.py").write_text(f"{_HEAD}{source if source.strip() else '    pass'}")
+    """Crawl an archive with the spider in a source text; with the name of the cover spider, on its data set."""
+    text = f"{_HEAD}{source if source.strip() else '    pass'}"
+    (folder / "shapes.py").write_text(text.replace('"shape"', f'"{name}"') if name == SPIDER else text)
     command = ["crawl", name, "-o", "output.json", "-s", f"FILES_STORE={folder / 'output'}", *FULL_SPEED]
     path = os.pathsep.join((str(PROJECT), str(folder)))
     archive.requests.clear()

@@ -105,7 +105,7 @@ def test_log_file_that_exists_keeps_its_lines(tmp_path: Path) -> None:
     ["http://me:secret@", "http://me:secret@host:port", "socks5://me:secret@127.0.0.1:9", "http://", "://me:secret@h:1",
      "http://me:secret@[::1", "http://me:secret@127.0.0.1:99999", "http://me:secret@h:-1", "http://me:sec/ret@h:-1",
      "http://me:secret@host:80:80", "http://me:secret#@h:x", "ftp://me:secret?@h", "me:secret@h:port",
-     "//me:secret@127.0.0.1:9", "http://me:secret@.:9", f"http://me:secret@{'x' * 300}:9"],
+     "//me:secret@127.0.0.1:9", "http:/me:secret@h", "http://me:secret@.:9", f"http://me:secret@{'x' * 300}:9"],
 )  # fmt: skip
 def test_proxy_that_is_no_url_of_a_proxy_is_refused_without_its_password(
     monkeypatch: pytest.MonkeyPatch, variable: str, url: str
