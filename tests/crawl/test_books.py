@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from book_site import URL, BookSite, book_page, book_url, image_of, image_url
+from book_site import URL, BookSite, book_page, book_url, image_of, image_url, listing_page
 from own_project import OwnProject
 from scrapy_command import last_line
 
@@ -53,6 +53,14 @@ def test_recrawl_of_books_requests_only_what_is_new_and_what_has_failed(project:
     expected = [*LISTINGS, *map(book_url, (3, 5, 25)), *map(image_url, (3, 5, 25))]
     assert sorted(site.requested()) == sorted(expected)
     assert len(project.records("books")) == 25
+
+
+def test_listing_whose_next_link_is_lost_is_noticed_by_the_stated_number(project: OwnProject) -> None:
+    site = BookSite(25)
+    site.answers = {URL: listing_page(1, 25).replace('class="next"', 'class="following"')}
+    done = project.crawl("books", site)
+    assert done.returncode == 4
+    assert "the site states 25 records, and the listings lead to 20" in last_line(done)
 
 
 def test_limit_makes_a_small_data_set_and_the_next_crawl_continues(project: OwnProject) -> None:

@@ -42,6 +42,13 @@ def test_totals_of_the_facets_of_one_page_are_added() -> None:
     assert listings.stated == 5463
 
 
+def test_total_that_each_link_of_a_page_states_is_one_total() -> None:
+    listings = Listings()
+    for link in (SECOND, NEXT, EUROPE):
+        listings.add_stated(FIRST, link, "1000 results")
+    assert listings.stated == 1000
+
+
 def test_largest_total_counts_if_pages_state_different_ones() -> None:
     listings = Listings()
     listings.add_stated(FIRST, NEXT, 1000)

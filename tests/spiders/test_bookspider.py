@@ -16,7 +16,7 @@ def test_first_listing_leads_to_its_books_and_to_the_next_listing() -> None:
     *books, following = spider.parse(page(URL, listing_page(1, 50)))
     assert [request.url for request in books] == [book_url(number) for number in range(1, 21)]
     assert {request.callback for request in books} == {spider.parse_book}
-    assert all(request.meta["item_page"] for request in books)
+    assert all(request.meta == {"item_page": True, "stated": "50"} for request in books)
     assert following.url == f"{URL}catalogue/page-2.html"
     assert following.callback is None  # parse
     assert following.meta["stated"] == "50"

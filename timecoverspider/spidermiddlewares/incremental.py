@@ -221,9 +221,10 @@ class IncrementalCrawlMiddleware:
         if 1 < len(self._emptied) > self._yielding and not state.pending and not state.has_site_error:
             reason = f"{len(self._emptied):,} pages that yielded items or requests before yield nothing now"
             state.record_site_error("", reason)
-        if state.pending or state.is_cut or not self._last_listing:  # pending: a retry is waiting
+        if state.pending or state.is_cut:  # pending: a retry is waiting
             return
-        reason = listings.why_shrunk(state.known, state.moved) if self._newest_first else ""
+        is_judged = self._newest_first and self._last_listing
+        reason = listings.why_shrunk(state.known, state.moved) if is_judged else ""
         if reason := reason or listings.why_too_few(state.accounted):
             state.record_site_error(self._last_listing, reason)
         elif listings.stated is not None and state.records > listings.stated:

@@ -19,12 +19,12 @@ class Listings:
     @property
     def stated(self) -> int | None:
         """The number of records that the site states, or None if the site does not state any."""
-        return max(map(sum, map(dict.values, self._stated.values())), default=None)
+        return max((sum(set(numbers.values())) for numbers in self._stated.values()), default=None)
 
     def add_stated(self, page: str, url: str, stated: object) -> None:
         """Add the number of records that a page states for the link *url*: an integer, or a text with the number last.
 
-        The numbers of one page are added, as of facets; each listing may state the same total again.
+        Different numbers of one page are added, as of facets. Each link, and each listing, may state the same total.
         """
         numbers = re.findall(r"\d[\d,]*", str(stated)[-1000:])
         if numbers:

@@ -1,7 +1,6 @@
 """The book covers of http://books.toscrape.com, a site for practice."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import scrapy
 
@@ -16,15 +15,15 @@ class BookSpider(scrapy.Spider):
     def parse(self, response: scrapy.http.Response) -> Iterator[scrapy.Request]:
         """Follow each book and the next page. Each listing states the number of books."""
         books, following = (response.css(f"{css} a::attr(href)").getall() for css in ("article h3", "li.next"))
-        yield from response.follow_all(books, self.parse_book, meta={"item_page": True})
-        yield from response.follow_all(following, meta={"stated": response.css("form strong::text").get()})
+        stated = response.css("form strong::text").get()
+        yield from response.follow_all(books, self.parse_book, meta={"item_page": True, "stated": stated})
+        yield from response.follow_all(following, meta={"stated": stated})
 
-    def parse_book(self, response: scrapy.http.Response) -> Iterator[dict[str, Any]]:
+    def parse_book(self, response: scrapy.http.Response) -> Iterator[dict[str, str | list[str] | None]]:
         """Read a book."""
-        image = response.css("#product_gallery img").attrib["src"]
         yield {
             "title": response.css(".product_main h1::text").get(),
             "price": response.css(".product_main .price_color::text").get(),
             "category": response.css("ul.breadcrumb li:nth-child(3) a::text").get(),
-            "file_urls": [response.urljoin(image)],
+            "file_urls": [response.urljoin(response.css("#product_gallery img").attrib["src"])],
         }
