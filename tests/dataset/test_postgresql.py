@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -37,13 +37,15 @@ def processes(server: str) -> list[int]:
 def freeze(server: str) -> list[int]:
     frozen = processes(server)
     for pid in frozen:
-        os.kill(pid, signal.SIGSTOP)
+        with suppress(ProcessLookupError):  # the process of a connection that was just closed
+            os.kill(pid, signal.SIGSTOP)
     return frozen
 
 
 def thaw(frozen: list[int]) -> None:
     for pid in frozen:
-        os.kill(pid, signal.SIGCONT)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager
