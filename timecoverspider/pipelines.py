@@ -25,9 +25,7 @@ from timecoverspider.text import brief
 
 _AT_A_TIME = 64  # if so many images wait for the disk, no further image is requested, to limit memory
 
-_BUDGET = 32 * 2**20  # bytes; the same limit for the size of the images that wait for the disk
-
-_RECENT = 1000
+_RECENT = 1000  # images of this crawl that are remembered
 
 
 class ImageStorePipeline(FilesPipeline):
@@ -58,7 +56,7 @@ class ImageStorePipeline(FilesPipeline):
         adapter = ItemAdapter(item)
         if self.files_urls_field not in adapter and not self._has_urls_elsewhere(adapter):
             return item
-        if self._state.is_enough(adapter.asdict()):
+        if self._state.has_limit and self._state.is_enough(adapter.asdict()):
             raise EnoughRecordsError
         requests = self._requests(item, adapter)
         paths = [self.file_path(request, info=self.spiderinfo, item=item) for request in requests]

@@ -118,9 +118,7 @@ class CrawlState:
     def _has_recent_audit(self) -> bool:
         catalog = self.dataset.catalog
         last, valid = catalog.last_complete_walk(), timedelta(days=self._crawler.settings.getfloat("AUDIT_EVERY_DAYS"))
-        # An audit in the future: the clock was wrong once.
-        is_recent = last is not None and timedelta() <= datetime.now(UTC) - last < valid
-        return is_recent and catalog.last_crawl_was_complete()
+        return last is not None and datetime.now(UTC) - last < valid and catalog.last_crawl_was_complete()
 
     # Pages that need not be requested.
 
@@ -222,13 +220,16 @@ class CrawlState:
 
     # The end of the crawl.
 
+    @property
+    def has_limit(self) -> bool:
+        """Whether the crawl has the argument ``limit``."""
+        return bool(self._limit)
+
     def is_enough(self, item: Mapping[str, Any]) -> bool:
         """Return whether an item must be left out, because it is new and ``-a limit`` is reached.
 
         The crawl ends as soon as the records up to the limit are stored.
         """
-        if not self._limit:
-            return False
         with suppress(CatalogError, TypeError, ValueError):  # item_scraped reports the error
             if self.dataset.catalog.has_record(self.dataset.catalog.fields.key_of(item)):
                 return False
@@ -283,8 +284,9 @@ class CrawlState:
     def stop(self, reason: str) -> None:
         """Close the spider after the requests in flight."""
         self.stopping.set()
-        if self._crawler.engine and self._crawler.engine.running:
-            self._closing = asyncio.ensure_future(self._close(reason))
+        with suppress(RuntimeError):  # Scrapy 2.19 raises it before there is an engine; engine_started closes then
+            if self._crawler.engine and self._crawler.engine.running:
+                self._closing = asyncio.ensure_future(self._close(reason))
 
     async def _close(self, reason: str) -> None:
         with suppress(RuntimeError):  # already closed
