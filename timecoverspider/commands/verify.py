@@ -6,18 +6,14 @@ import os
 import sys
 from contextlib import suppress
 from dataclasses import asdict
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
-from scrapy.settings import BaseSettings
 
 from timecoverspider.commands.crawl import run_crawl
-from timecoverspider.dataset.layout import Layout
 from timecoverspider.text import one_line
-from timecoverspider.utils.spider import dataset_folder
+from timecoverspider.utils.command import DatasetCommand
 
 if TYPE_CHECKING:
     from timecoverspider.dataset.dataset import Dataset
@@ -26,7 +22,7 @@ if TYPE_CHECKING:
 _FORMATS = {".json": "json", ".jsonl": "jsonlines", ".jl": "jsonlines"}
 
 
-class Command(ScrapyCommand):
+class Command(DatasetCommand):
     """Checks the data set; with --repair, also fixes the problems found."""
 
     default_settings: ClassVar[dict[str, Any]] = {"DATASET_ENABLED": True}
@@ -60,13 +56,10 @@ class Command(ScrapyCommand):
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         super().process_options(args, opts)
         feeds = [Path(arg) for arg in args if Path(arg).suffix in _FORMATS]
-        names = [arg for arg in args if Path(arg).suffix not in _FORMATS]
-        if unknown := [name for name in names if name.startswith("-")]:
-            raise UsageError(f"there is no option {unknown[0]}")
-        if len(feeds) > 1 or len(names) > 1:
-            raise UsageError(f"name at most one spider and one feed; a feed's name ends in {', '.join(_FORMATS)}")
+        if len(feeds) > 1:
+            raise UsageError(f"name at most one feed; a feed's name ends in {', '.join(_FORMATS)}")
+        self.name_spider([arg for arg in args if Path(arg).suffix not in _FORMATS])
         self._feeds = feeds
-        self._is_named, self._name = bool(names), names[0] if names else str(self._settings["MAIN_SPIDER"])
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         from timecoverspider.exceptions import DatasetError  # noqa: PLC0415 (slow to import, and --help does not need it)
@@ -103,15 +96,12 @@ class Command(ScrapyCommand):
         """
         from tqdm import tqdm  # noqa: PLC0415
 
-        from timecoverspider.dataset.dataset import Dataset  # noqa: PLC0415
         from timecoverspider.dataset.lock import check_unlocked  # noqa: PLC0415
         from timecoverspider.dataset.verification import verify  # noqa: PLC0415
 
-        check_unlocked(self._layout.lock)
-        with Dataset(self._layout.folder, self._spider_settings["CATALOG_URL"]) as dataset:
+        check_unlocked(self.layout.lock)
+        with self.open_dataset() as dataset:
             self._spider, covers = dataset.catalog.spider, dataset.catalog.count()
-            if self._is_named and self._spider != self._name:
-                raise UsageError(f"{dataset.folder} belongs to the spider {self._spider!r}, not to {self._name!r}")
             self._feeds = self._feeds or self._published(dataset)
             with tqdm(total=covers, desc="images", unit="", disable=None, dynamic_ncols=True, leave=False) as bar:
                 return covers, list(verify(dataset, self._feeds, bar.update))
@@ -121,7 +111,7 @@ class Command(ScrapyCommand):
         paths = dict.fromkeys(Path(os.path.relpath(feed.path)) for feed in dataset.feeds())
         feeds = [path for path in paths if path.suffix in _FORMATS and path.exists() and _is_of(dataset, path)]
         usual = Path("output.json")  # a catalog of version 1 has no feeds, and that of a copied folder other paths
-        return feeds or [usual] * (self._spider == self._settings["MAIN_SPIDER"] and usual.exists())
+        return feeds or [usual] * (self._spider == self.project_settings["MAIN_SPIDER"] and usual.exists())
 
     def _repair(self, findings: list["Finding"]) -> int:
         """Move unknown files, download damaged images, write the feed, and return the crawl's exit status."""
@@ -130,42 +120,20 @@ class Command(ScrapyCommand):
         assert self.crawler_process is not None  # noqa: S101 (set by scrapy.cmdline)
         if self._spider not in self.crawler_process.spider_loader.list():
             raise UsageError(f"the data set belongs to the spider {self._spider!r}, which this project does not have")
-        move_unknown(self._layout, findings)
+        move_unknown(self.layout, findings)
         feeds = {str(feed): {"format": _FORMATS[feed.suffix]} for feed in self._feeds}
         self.crawler_process.settings.set("FEEDS", feeds, "cmdline")
         damaged = [finding.subject for finding in findings if finding.page_url]
         return run_crawl(self.crawler_process, self.crawler_process.create_crawler(self._spider), repair=damaged)
 
     def _closing(self, covers: int, findings: list["Finding"], left: list["Finding"]) -> str:
-        noun = "covers" if self._spider == self._settings["MAIN_SPIDER"] else "records"
-        places = [os.path.relpath(self._layout.folder), *map(str, self._feeds)]
+        noun = "covers" if self._spider == self.project_settings["MAIN_SPIDER"] else "records"
+        places = [os.path.relpath(self.layout.folder), *map(str, self._feeds)]
         checked = f"{covers:,} {noun} in {' and '.join(places)}"
         if not findings:
             return f"{checked}: no problems."
         repaired = f", repaired: {len(findings) - len(left):,}" if len(left) < len(findings) else ""
         return f"{checked}: problems found: {len(findings):,}{repaired}."
-
-    @property
-    def _settings(self) -> BaseSettings:
-        assert self.settings is not None  # noqa: S101 (set by scrapy.cmdline)
-        return self.settings
-
-    @cached_property
-    def _spider_settings(self) -> BaseSettings:
-        """The settings with those of the spider, which may name another folder."""
-        assert self.crawler_process is not None  # noqa: S101 (set by scrapy.cmdline)
-        settings, spiders = self._settings.copy(), self.crawler_process.spider_loader
-        if self._name in spiders.list():
-            spiders.load(self._name).update_settings(settings)
-        return settings
-
-    @property
-    def _layout(self) -> Layout:
-        try:
-            folder = dataset_folder(self._spider_settings, self._name)
-        except ValueError as error:
-            raise UsageError(str(error)) from error
-        return Layout(Path(os.path.realpath(folder)))  # also of a link to itself
 
 
 def _is_of(dataset: "Dataset", feed: Path) -> bool:

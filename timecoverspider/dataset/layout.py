@@ -28,6 +28,16 @@ class Layout:
         return self.folder / "rejected"
 
     @property
+    def gallery(self) -> Path:
+        """The gallery: index.html and what the page shows."""
+        return self.folder / "gallery"
+
+    @property
+    def averages(self) -> Path:
+        """The averages of the images, in a folder for decades and a folder for years."""
+        return self.folder / "averages"
+
+    @property
     def drafts(self) -> Path:
         """Files that are being written, before they are renamed to their final names."""
         return self.folder / ".incoming"

@@ -1,0 +1,1 @@
+"""What is made of a data set: averages, a gallery. Each module reads only ``dataset.Dataset``."""
