@@ -1,0 +1,163 @@
+"""Build a gallery: a page that shows all images of a data set, and opens from a disk or from a web server."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from functools import cached_property
+from io import BytesIO
+from itertools import groupby
+from pathlib import Path
+from statistics import median
+
+from timecoverspider.dataset.dataset import Dataset
+from timecoverspider.dataset.files import write_atomically
+from timecoverspider.dataset.lock import Lock
+from timecoverspider.exceptions import DatasetError
+from timecoverspider.exports.averages import average
+from timecoverspider.exports.collection import Entry, read_collection
+from timecoverspider.exports.gallery_page import Decade, Page, Tile, render
+from timecoverspider.exports.measurements import to_csv
+from timecoverspider.exports.sheets import Chunk, cell_size, chunks, draw_sheet, draw_strip
+from timecoverspider.exports.thumbnails import Thumbnails
+
+_AVERAGE_WIDTH = 400  # pixels, as in the tutorial's follow-up
+
+
+class Gallery:
+    """The gallery of a data set, in its folder ``gallery``.
+
+    Every file but ``index.html`` and ``measurements.csv`` is named after the content that it is made of: if a build is
+    killed, the next build continues, and the page that stands is complete. The page is replaced in one step.
+
+    *note* is a sentence on the origin of the images.
+
+    Raises: CatalogError if the catalog cannot be read.
+    """
+
+    def __init__(self, dataset: Dataset, note: str = "") -> None:
+        self._dataset, self._note, self._layout = dataset, note, dataset.layout
+        self._folder, self._drafts = dataset.layout.gallery, dataset.layout.gallery / ".drafts"
+        self._thumbnails = Thumbnails(self._folder / "thumbnails", self._drafts)
+        damaged = {image.path for image in dataset.survey().damaged}
+        entries = read_collection(dataset)
+        self.left_out = [
+            (entry, "the file is missing, or is not the one in the catalog")
+            for entry in entries
+            if entry.image.path in damaged
+        ]
+        self._entries = [entry for entry in entries if entry.image.path not in damaged]
+
+    @property
+    def page(self) -> Path:
+        """The page to open."""
+        return self._folder / "index.html"
+
+    @cached_property
+    def new(self) -> dict[str, Entry]:
+        """The images that have no thumbnail yet, by checksum."""
+        some = {entry.image.checksum: entry for entry in self._entries}
+        return {checksum: entry for checksum, entry in some.items() if not self._thumbnails.find(checksum)}
+
+    @property
+    def work(self) -> int:
+        """The number of steps of ``build``: each new image has a thumbnail, and each image is drawn and averaged."""
+        return len(self.new) + 2 * len(self._entries)
+
+    def build(self, done: Callable[[int], object]) -> int:
+        """Make what is missing, write the page, delete what is not used any more, and return the number of images.
+
+        *done* is called with a number of steps. ``left_out`` then also has the images that could not be read.
+
+        Raises: DatasetLockedError if another process builds the gallery; DatasetError if a file cannot be written.
+        """
+        try:
+            self._folder.mkdir(exist_ok=True)
+            with closing(Lock(self._folder / ".lock")):
+                for draft in self._drafts.glob("*"):
+                    draft.unlink()
+                self._make_thumbnails(done)
+                tiles = list(self._tiles())
+                used = self._write(tiles, done)
+                self._delete_unused(used)
+        except OSError as error:
+            raise DatasetError(f"cannot write to {error.filename or self._folder}: {error.strerror}") from error
+        return len(tiles)
+
+    def _make_thumbnails(self, done: Callable[[int], object]) -> None:
+        files = {self._layout.folder / entry.image.path: entry for entry in self.new.values()}
+        pairs = ((file, entry.image.checksum) for file, entry in files.items())
+        for file, error in self._thumbnails.make(pairs, lambda: done(1)):
+            self.left_out.append((files[file], str(error)))
+
+    def _tiles(self) -> Iterator[Tile]:
+        """Yield each image that has a thumbnail."""
+        for entry in self._entries:
+            if thumbnail := self._thumbnails.find(entry.image.checksum):
+                yield Tile(entry, (thumbnail.width, thumbnail.height), thumbnail.measurement)
+
+    def _write(self, tiles: list[Tile], done: Callable[[int], object]) -> set[Path]:
+        """Write all files but the thumbnails, and return the paths of all files that the page uses."""
+        sizes = [tile.size for tile in tiles]
+        cell = cell_size(sizes)
+        parts = list(chunks([tile.entry for tile in tiles]))
+        for part in parts:
+            self._draw(part, cell, sizes)
+            done(len(part.entries))
+        decades = []
+        for decade in self._decades(tiles):
+            decades.append(decade)
+            done(decade.images)
+        page = Page(self._dataset, tiles, parts, cell, decades, self._note)
+        self._update(
+            self._folder / "measurements.csv", to_csv((tile.entry, tile.measurement) for tile in tiles).encode()
+        )
+        self._update(self.page, render(page).encode())
+        names = [f"{folder}/{part.name(cell)}" for part in parts for folder in ("sheets", "strips")]
+        names += [decade.file for decade in decades]
+        thumbnails = {self._thumbnails.path(tile.entry.image.checksum) for tile in tiles}
+        return thumbnails | {self._folder / name for name in names}
+
+    def _draw(self, part: Chunk, cell: tuple[int, int], sizes: list[tuple[int, int]]) -> None:
+        """Draw the sheet and the strip of a chunk, if they are not drawn yet."""
+        sheet, strip = (self._folder / name / part.name(cell) for name in ("sheets", "strips"))
+        files = [self._thumbnails.path(entry.image.checksum) for entry in part.entries]
+        if not sheet.exists():
+            pairs = list(zip(files, sizes[part.start :], strict=False))
+            write_atomically(sheet, draw_sheet(pairs, cell), self._drafts)
+        if not strip.exists():
+            write_atomically(strip, draw_strip(files), self._drafts)
+
+    def _decades(self, tiles: list[Tile]) -> Iterator[Decade]:
+        """Yield each decade, with the average of its images in their most frequent shape."""
+        size = _average_size([tile.size for tile in tiles])
+        for year, group in groupby(tiles, lambda tile: tile.entry.decade):
+            some = list(group)
+            if year is None:
+                continue
+            content = " ".join([str(size), *(tile.entry.image.checksum for tile in some)])
+            name = f"averages/{year}-{hashlib.sha256(content.encode()).hexdigest()[:20]}.png"
+            if not (self._folder / name).exists():
+                image = average([self._layout.folder / tile.entry.image.path for tile in some], size)
+                file = BytesIO()
+                image.save(file, "PNG")
+                write_atomically(self._folder / name, file.getvalue(), self._drafts)
+            yield Decade(year, len(some), name, size)
+
+    def _update(self, file: Path, content: bytes) -> None:
+        if not file.exists() or file.read_bytes() != content:
+            write_atomically(file, content, self._drafts)
+
+    def _delete_unused(self, used: Iterable[Path]) -> None:
+        kept = set(used)
+        for folder in ("thumbnails", "sheets", "strips", "averages"):
+            for file in (self._folder / folder).glob("*"):
+                if file not in kept:
+                    file.unlink()
+
+
+def _average_size(sizes: list[tuple[int, int]]) -> tuple[int, int]:
+    """Return the size of the averages: at most _AVERAGE_WIDTH wide, in the shape of most images."""
+    if not sizes:
+        return _AVERAGE_WIDTH, _AVERAGE_WIDTH
+    width = min(_AVERAGE_WIDTH, int(median(width for width, _ in sizes)))
+    return width, max(1, round(width * median(height / width for width, height in sizes)))
