@@ -22,7 +22,7 @@ def test_recrawl_without_new_issues_sends_three_requests(folder: Path) -> None:
     assert done.returncode == 0
     assert archive.requests == [ROBOTS, INDEX, FIRST_LISTING]
     assert feed(folder) == before
-    for part in ("40 covers in output.json", "nothing new", "3 requests"):
+    for part in ("40 covers in output.json", "nothing new", "3 requests", "scrapy gallery -s FILES_STORE=output"):
         assert part in last_line(done)
 
 

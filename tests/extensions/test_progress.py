@@ -1,6 +1,7 @@
 """What a crawl says while it runs and when it ends."""
 
 import logging
+import os
 import re
 import signal
 from collections.abc import Iterator
@@ -55,6 +56,29 @@ def test_closing_line_counts_images_after_the_data_set_is_closed(
     state.dataset.catalog.save(images=[image._replace(path="full/another.jpg")])
     state.engine_stopped()
     assert "5 covers in output.json, 6 images in" in closing_line(crawler, caplog).getMessage()
+
+
+@pytest.mark.parametrize(
+    ("new", "has_gallery", "end"),
+    [
+        (True, False, "To look at the images: scrapy gallery"),
+        (False, False, "To look at the images: scrapy gallery"),
+        (True, True, "To renew the gallery: scrapy gallery"),
+        (False, True, "Gallery: {}"),
+    ],
+)
+def test_closing_line_says_where_the_gallery_is_or_how_to_build_it(
+    crawler: Crawler, caplog: pytest.LogCaptureFixture, new: bool, has_gallery: bool, end: str
+) -> None:
+    state = CrawlState.of(crawler)
+    page = state.dataset.layout.gallery_page
+    if has_gallery:
+        page.parent.mkdir()
+        page.touch()
+    if new:
+        state.record_saved(is_new=True)
+    message = closing_line(crawler, caplog).getMessage()
+    assert f" s. {end.format(os.path.relpath(page))}" in message
 
 
 def test_closing_line_says_that_nothing_is_new(crawler: Crawler, caplog: pytest.LogCaptureFixture) -> None:

@@ -65,6 +65,6 @@ class Command(DatasetCommand):
         if left := gallery.left_out[_NAMED:]:
             print(f"left out: {len(left):,} more")
         missing = f" {len(gallery.left_out):,} left out: try scrapy verify --repair." if gallery.left_out else ""
-        place = os.path.relpath(gallery.page)
+        place = os.path.relpath(dataset.layout.gallery_page)
         print(f"{images:,} images in {place}, {new:,} new: {monotonic() - started:.0f} s.{missing}")
         return 3 if gallery.left_out else 0

@@ -29,8 +29,13 @@ class Layout:
 
     @property
     def gallery(self) -> Path:
-        """The gallery: index.html and what the page shows."""
+        """The gallery: its page, and what the page shows."""
         return self.folder / "gallery"
+
+    @property
+    def gallery_page(self) -> Path:
+        """The page of the gallery, to open with a browser."""
+        return self.gallery / "index.html"
 
     @property
     def averages(self) -> Path:

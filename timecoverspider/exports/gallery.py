@@ -47,11 +47,6 @@ class Gallery:
         ]
         self._entries = [entry for entry in entries if entry.image.path not in damaged]
 
-    @property
-    def page(self) -> Path:
-        """The page to open."""
-        return self._folder / "index.html"
-
     @cached_property
     def new(self) -> dict[str, Entry]:
         """The images that have no thumbnail yet, by checksum."""
@@ -111,7 +106,7 @@ class Gallery:
         self._update(
             self._folder / "measurements.csv", to_csv((tile.entry, tile.measurement) for tile in tiles).encode()
         )
-        self._update(self.page, render(page).encode())
+        self._update(self._layout.gallery_page, render(page).encode())
         names = [f"{folder}/{part.name(cell)}" for part in parts for folder in ("sheets", "strips")]
         names += [decade.file for decade in decades]
         thumbnails = {self._thumbnails.path(tile.entry.image.checksum) for tile in tiles}

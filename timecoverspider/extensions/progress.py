@@ -3,6 +3,7 @@
 import glob
 import logging
 import os
+import shlex
 import sys
 from contextlib import ExitStack
 from itertools import islice
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
+from scrapy.settings import SETTINGS_PRIORITIES
 from scrapy.utils.asyncio import create_looping_call
 from w3lib.url import file_uri_to_path
 
@@ -141,8 +143,23 @@ class Progress:
             new = f"{new}, {state.stated:,} on the site"
         return (
             f"{state.stored:,} {state.noun} {place}, {state.images:,} images in {images}, {new}: "
-            f"{requests:,} requests, {monotonic() - self._started:.0f} s{self._leftovers(state)}"
+            f"{requests:,} requests, {monotonic() - self._started:.0f} s{self._gallery(state)}{self._leftovers(state)}"
         )
+
+    def _gallery(self, state: CrawlState) -> str:
+        """Return where the gallery is, or the command that builds it."""
+        page = state.dataset.layout.gallery_page
+        if not state.images:
+            return ""
+        words = ["scrapy", "gallery"]
+        if self._crawler.spidercls.name != self._settings["MAIN_SPIDER"]:
+            words.append(self._crawler.spidercls.name)
+        if self._settings.getpriority("FILES_STORE") == SETTINGS_PRIORITIES["cmdline"]:
+            words += ["-s", f"FILES_STORE={os.path.relpath(state.dataset.folder)}"]
+        command = shlex.join(words)
+        if not page.exists():
+            return f". To look at the images: {command}"
+        return f". To renew the gallery: {command}" if state.new else f". Gallery: {os.path.relpath(page)}"
 
     def _leftovers(self, state: CrawlState) -> str:
         """Return the names of files that were renamed in this crawl or an earlier one, until somebody removes them."""
