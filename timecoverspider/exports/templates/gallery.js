@@ -95,14 +95,16 @@ function show(search) {
     $("found").textContent = images(shown.length);
   } else {
     $("found").textContent = "";
-    const decades = Map.groupBy ? Map.groupBy(shown, year) : grouped(shown, year);
-    let last;
-    for (const [y, some] of decades) {
-      const decade = y === null ? null : Math.floor(y / 10) * 10;
-      if (decade !== last) parts.push(element("h2", decade === null ? "Without a date" : `${decade}s`));
-      last = decade;
-      if (y !== null) parts.push(element("h3", `${y} `, element("small", images(some.length))));
-      parts.push(...grids(some, y));
+    for (const [decade, some] of grouped(shown, (i) => year(i) && Math.floor(year(i) / 10) * 10)) {
+      const heading = element("h2", decade === null ? "Without a date" : `${decade}s`);
+      parts.push(heading);
+      const years = grouped(some, year);
+      if (decade === null || some.length < 5 * years.size) { // few images: a line for each year would be mostly empty
+        heading.append(" ", element("small", images(some.length)));
+        parts.push(...grids(some, year(some.at(-1))));
+      } else {
+        for (const [y, few] of years) parts.push(element("h3", `${y} `, element("small", images(few.length))), ...grids(few, y));
+      }
     }
   }
   if ($("search").value !== search) $("search").value = search;
@@ -115,16 +117,20 @@ function show(search) {
 
 function grouped(list, key) {
   const groups = new Map();
-  for (const i of list) groups.set(key(i), [...(groups.get(key(i)) || []), i]);
+  for (const i of list) {
+    const group = groups.get(key(i));
+    if (group) group.push(i);
+    else groups.set(key(i), [i]);
+  }
   return groups;
 }
 
-function grids(list, y = null) {
+function grids(list, last = null) { // last: the last year of these images
   const made = [];
   for (let start = 0; start < list.length; start += PART) {
     const grid = element("ul");
     grid.className = "grid";
-    sections.push({ list: grid, items: list.slice(start, start + PART), year: y });
+    sections.push({ list: grid, items: list.slice(start, start + PART), last });
     if (start) grid.style.marginTop = "var(--gap)";
     made.push(grid);
   }
@@ -160,7 +166,7 @@ const filler = new IntersectionObserver((changes) => {
 }, { rootMargin: "1000px" });
 
 function jump(wanted) {
-  const section = sections.find((each) => each.year !== null && each.year >= wanted);
+  const section = sections.find(({ last }) => last !== null && last >= wanted);
   if (!section) return;
   const heading = section.list.previousElementSibling;
   const first = heading.previousElementSibling?.tagName === "H2" && wanted % 10 === 0 ? heading.previousElementSibling : heading;
@@ -332,8 +338,9 @@ const when = data.dates.map((text) => {
 const montage = {
   legend: "All images by date, row by row. Choose an image to open it.",
   prepare(width, height) {
-    const cell = Math.max(2, Math.min(110, Math.floor(Math.sqrt((width * height) / count / data.shape))));
-    this.columns = Math.max(1, Math.floor(width / cell)); // whole pixels: else the borders of the images make a pattern
+    const ideal = Math.min(width / Math.ceil(width / 120), Math.sqrt((width * height) / count / data.shape));
+    const cell = Math.max(2, Math.floor(ideal)); // whole pixels: else the borders of the images make a pattern
+    this.columns = Math.max(1, Math.floor(width / cell));
     this.cell = [cell, Math.max(1, Math.round(cell * data.shape))];
     this.height = Math.ceil(count / this.columns) * this.cell[1];
   },
@@ -367,13 +374,14 @@ const plot = {
     this.list = every.filter((i) => !Number.isNaN(when[i]) && this.values[i] !== null);
     this.height = height;
     this.inner = [width - this.left - this.right, height - this.bottom - this.top];
-    const range = (values, pad) => {
-      const [low, high] = values.reduce(([l, h], v) => [Math.min(l, v), Math.max(h, v)], [Infinity, -Infinity]);
-      return this.list.length ? [low - pad * (high - low || 1), high + pad * (high - low || 1)] : [0, 1];
-    };
-    this.across = range(this.list.map((i) => when[i]), 0.015);
-    this.up = stage.measure === "hue" ? [0, 360] : range(this.list.map((i) => this.values[i]), 0.04);
     this.size = Math.max(9, Math.min(64, 1.2 * Math.sqrt((this.inner[0] * this.inner[1]) / Math.max(1, this.list.length))));
+    const range = (values, size, length) => { // with room for half an image at both ends
+      const [low, high] = values.reduce(([l, h], v) => [Math.min(l, v), Math.max(h, v)], [Infinity, -Infinity]);
+      const room = ((high - low || 1) * size * 0.6) / (length - size);
+      return values.length ? [low - room, high + room] : [0, 1];
+    };
+    this.across = range(this.list.map((i) => when[i]), this.size, this.inner[0]);
+    this.up = range(stage.measure === "hue" ? [0, 360] : this.list.map((i) => this.values[i]), this.size * data.shape, this.inner[1]);
   },
   point(date, value) {
     const x = ((date - this.across[0]) / (this.across[1] - this.across[0])) * this.inner[0];
@@ -420,7 +428,7 @@ const plot = {
       this.labels.push(tick);
     }
     context.textAlign = "right";
-    for (const tick of this.ticks(this.up, h, h - stage.y - h / stage.scale, h)) {
+    for (const tick of this.ticks(this.up, h, h - stage.y - h / stage.scale, h).filter((each) => stage.measure !== "hue" || (each >= 0 && each <= 360))) {
       context.fillText(tick, this.left - 8, this.point(0, tick)[1] + 4);
       this.labels.push(tick);
     }
@@ -432,7 +440,7 @@ const slices = {
   bottom: 24,
   prepare(width) {
     this.height = 260;
-    this.wide = Math.min(6, width / count);
+    this.wide = Math.min(24, width / count);
   },
   place(i) {
     return [(i * this.wide - stage.x) * stage.scale, 0, this.wide * stage.scale, this.height - this.bottom];
