@@ -1,3 +1,3 @@
 """A Scrapy project that collects the covers of TIME magazine's archive."""
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"

@@ -64,6 +64,9 @@ class Command(DatasetCommand):
             print(one_line(f"left out: {entry.image.path} (<{entry.page_url}>): {reason}"))
         if left := gallery.left_out[_NAMED:]:
             print(f"left out: {len(left):,} more")
+        if not images:
+            print(f"There are no images in {os.path.relpath(dataset.folder)} to show: run scrapy crawl first.")
+            return 3 if gallery.left_out else 1
         missing = f" {len(gallery.left_out):,} left out: try scrapy verify --repair." if gallery.left_out else ""
         place = os.path.relpath(dataset.layout.gallery_page)
         print(f"{images:,} images in {place}, {new:,} new: {monotonic() - started:.0f} s.{missing}")

@@ -1,6 +1,7 @@
 """Build a gallery: a page that shows all images of a data set, and opens from a disk or from a web server."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from functools import cached_property
@@ -20,6 +21,7 @@ from timecoverspider.exports.measurements import to_csv
 from timecoverspider.exports.sheets import Chunk, cell_size, chunks, draw_sheet, draw_strip
 from timecoverspider.exports.thumbnails import Thumbnails
 
+_MD5 = re.compile("[0-9a-f]{32}")
 _AVERAGE_WIDTH = 400  # pixels, as in the tutorial's follow-up
 
 
@@ -39,13 +41,13 @@ class Gallery:
         self._folder, self._drafts = dataset.layout.gallery, dataset.layout.gallery / ".drafts"
         self._thumbnails = Thumbnails(self._folder / "thumbnails", self._drafts)
         damaged = {image.path for image in dataset.survey().damaged}
-        entries = read_collection(dataset)
-        self.left_out = [
-            (entry, "the file is missing, or is not the one in the catalog")
-            for entry in entries
-            if entry.image.path in damaged
-        ]
-        self._entries = [entry for entry in entries if entry.image.path not in damaged]
+        self._entries: list[Entry] = []
+        self.left_out: list[tuple[Entry, str]] = []
+        for entry in read_collection(dataset):
+            if entry.image.path in damaged or not _MD5.fullmatch(entry.image.checksum):
+                self.left_out.append((entry, "the file is missing, or is not the one in the catalog"))
+            else:
+                self._entries.append(entry)
 
     @cached_property
     def new(self) -> dict[str, Entry]:
@@ -61,7 +63,8 @@ class Gallery:
     def build(self, done: Callable[[int], object]) -> int:
         """Make what is missing, write the page, delete what is not used any more, and return the number of images.
 
-        *done* is called with a number of steps. ``left_out`` then also has the images that could not be read.
+        *done* is called with a number of steps. ``left_out`` then also has the images that could not be read. Without
+        images, nothing is written.
 
         Raises: DatasetLockedError if another process builds the gallery; DatasetError if a file cannot be written.
         """
@@ -72,17 +75,17 @@ class Gallery:
                     draft.unlink()
                 self._make_thumbnails(done)
                 tiles = list(self._tiles())
-                used = self._write(tiles, done)
-                self._delete_unused(used)
+                if tiles:
+                    self._delete_unused(self._write(tiles, done))
         except OSError as error:
             raise DatasetError(f"cannot write to {error.filename or self._folder}: {error.strerror}") from error
         return len(tiles)
 
     def _make_thumbnails(self, done: Callable[[int], object]) -> None:
-        files = {self._layout.folder / entry.image.path: entry for entry in self.new.values()}
-        pairs = ((file, entry.image.checksum) for file, entry in files.items())
-        for file, error in self._thumbnails.make(pairs, lambda: done(1)):
-            self.left_out.append((files[file], str(error)))
+        entries = {entry.image.path: entry for entry in self.new.values()}
+        images = (entry.image for entry in entries.values())
+        for path, error in self._thumbnails.make(images, self._layout.folder, lambda: done(1)):
+            self.left_out.append((entries[path], str(error)))
 
     def _tiles(self) -> Iterator[Tile]:
         """Yield each image that has a thumbnail."""
@@ -152,7 +155,5 @@ class Gallery:
 
 def _average_size(sizes: list[tuple[int, int]]) -> tuple[int, int]:
     """Return the size of the averages: at most _AVERAGE_WIDTH wide, in the shape of most images."""
-    if not sizes:
-        return _AVERAGE_WIDTH, _AVERAGE_WIDTH
     width = min(_AVERAGE_WIDTH, int(median(width for width, _ in sizes)))
     return width, max(1, round(width * median(height / width for width, height in sizes)))

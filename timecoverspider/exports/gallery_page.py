@@ -24,6 +24,7 @@ _VIEWS = {"montage": "Montage", "plot": "Image plot", "averages": "Averages", "s
 _ON_CANVAS = ("montage", "plot", "slices")
 _WITHOUT_DATES = ("montage", "slices")
 _CHART_WIDTH, _CHART_HEIGHT = 1104, 130  # units of the SVG
+_NAMED = 100  # failed pages that the page names
 
 
 class Tile(NamedTuple):
@@ -61,7 +62,7 @@ def render(page: Page) -> str:
     """
     catalog = page.dataset.catalog
     style, script = (_read(f"gallery.{name}") for name in ("css", "js"))
-    crawls = page.dataset.crawls()
+    stated = [crawl.stated for crawl in page.dataset.crawls() if crawl.stated is not None]
     dates = [tile.entry.date for tile in page.tiles if tile.entry.date]
     chart = bars(dates, _CHART_WIDTH, _CHART_HEIGHT)
     return _template().render(
@@ -74,8 +75,9 @@ def render(page: Page) -> str:
         note=page.note,
         count=len(page.tiles),
         span=_span(dates),
-        missing=_missing(crawls[-1].stated if crawls else None, catalog.count()),
+        missing=_missing(stated[-1] if stated else None, catalog.count()),
         failures=[(failed.url, failed.failure) for failed in catalog.pages() if failed.failure],
+        named=_NAMED,
         views=_views(with_dates=bool(page.decades)),
         decades=page.decades,
         bars=chart,
@@ -148,7 +150,7 @@ def _data(page: Page) -> str:
     Texts that begin alike are stored without their common beginning.
     """
     images = [tile.entry.image for tile in page.tiles]
-    shape = median(height / width for width, height in (tile.size for tile in page.tiles)) if page.tiles else 1
+    shape = median(height / width for width, height in (tile.size for tile in page.tiles))
     facts: dict[str, Any] = {
         "shape": round(min(2.0, max(0.5, shape)), 4),
         "cell": page.cell,

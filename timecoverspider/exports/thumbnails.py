@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from timecoverspider.dataset.files import write_atomically
+from timecoverspider.dataset.rows import Image as StoredImage
 from timecoverspider.exports.decoding import UnreadableImageError, read_rgb
 from timecoverspider.exports.measurements import Measurement, measure
 
@@ -54,40 +56,45 @@ class Thumbnails:
         return None
 
     def make(
-        self, files: Iterable[tuple[Path, str]], done: Callable[[], object]
-    ) -> Iterator[tuple[Path, UnreadableImageError]]:
-        """Make a thumbnail of each image file, given with its checksum, in one thread per core.
+        self, images: Iterable[StoredImage], folder: Path, done: Callable[[], object]
+    ) -> Iterator[tuple[str, UnreadableImageError]]:
+        """Make a thumbnail of each image of the data set in *folder*, in one thread per core.
 
-        Yield each file that cannot be read, with the error. *done* is called after each file.
+        Yield the path of each image that cannot be read, with the error. *done* is called after each image.
 
         Raises: OSError if a thumbnail cannot be written.
         """
-        waiting = iter(files)
+        waiting = iter(images)
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             while some := list(islice(waiting, _AT_A_TIME)):
-                for (file, _), error in zip(some, threads.map(self._make, *zip(*some, strict=True)), strict=True):
+                for stored, error in zip(some, threads.map(partial(self._make, folder), some), strict=True):
                     done()
                     if error:
-                        yield file, error
+                        yield stored.path, error
 
-    def _make(self, file: Path, checksum: str) -> UnreadableImageError | None:
+    def _make(self, folder: Path, stored: StoredImage) -> UnreadableImageError | None:
         try:
-            content = file.read_bytes()
-            if hashlib.md5(content, usedforsecurity=False).hexdigest() != checksum:
+            content = (folder / stored.path).read_bytes()
+            if hashlib.md5(content, usedforsecurity=False).hexdigest() != stored.checksum:
                 return UnreadableImageError("the file is not the one in the catalog")
             image = read_rgb(BytesIO(content), at_least=_ENOUGH)
         except UnreadableImageError as error:
             return error
         except OSError as error:
             return UnreadableImageError(error.strerror)
-        write_atomically(self.path(checksum), _thumbnail(image), self._drafts)
+        size = stored.width, stored.height
+        if (stored.width < stored.height) != (image.width < image.height):
+            size = stored.height, stored.width
+        write_atomically(self.path(stored.checksum), _thumbnail(image, size), self._drafts)
         return None
 
 
-def _thumbnail(image: Image.Image) -> bytes:
-    """Return the thumbnail of an RGB image as a JPEG file."""
+def _thumbnail(image: Image.Image, size: tuple[int, int]) -> bytes:
+    """Return the thumbnail of an RGB image, which had this size before it was decoded, as a JPEG file."""
+    if (factor := min(image.width // _ENOUGH[0], image.height // _ENOUGH[1])) > 1:
+        image = image.reduce(factor)
     values = " ".join("grey" if value is None else f"{value:.1f}" for value in measure(image))
-    comment = b"%b %d %d %b;" % (_MARK, image.width, image.height, values.encode())
+    comment = b"%b %d %d %b;" % (_MARK, *size, values.encode())
     image.thumbnail(SIZE, Image.Resampling.LANCZOS, reducing_gap=2)
     file = BytesIO()
     image.save(file, "JPEG", quality=80, comment=comment)

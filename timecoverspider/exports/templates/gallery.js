@@ -57,12 +57,12 @@ addEventListener("hashchange", apply);
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[href^='#']");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
-  const wanted = Object.fromEntries(new URLSearchParams(link.getAttribute("href").slice(1)));
-  if (!wanted.year && !wanted.image) return;
   event.preventDefault();
-  if (wanted.image) return view(data.paths.indexOf(wanted.image));
+  const wanted = Object.fromEntries(new URLSearchParams(link.getAttribute("href").slice(1)));
   state.year = null; // the same year can be chosen again
-  go({ year: wanted.year, search: "" });
+  if (wanted.image) view(data.paths.indexOf(wanted.image));
+  else if (wanted.year) go({ year: wanted.year, search: "" });
+  else $("images").focus();
 });
 
 // ---- The images by year, filled when they come near the screen. ----
@@ -253,8 +253,9 @@ const stage = {
     if (!done) return requestAnimationFrame(() => this.step());
     this.painting = null;
     this.finish();
-    if (this.again) [this.again] = [false, this.draw()];
-    return undefined;
+    const again = this.again;
+    this.again = false;
+    return again && this.draw();
   },
 
   *paint(context) {
@@ -271,6 +272,7 @@ const stage = {
     const context = $("canvas").getContext("2d");
     context.clearRect(0, 0, context.canvas.width, context.canvas.height);
     context.drawImage(this.buffer, 0, 0);
+    $("canvas").ariaBusy = [...this.pictures.values()].includes(null);
     if (this.cursor < 0) return;
     const [x, y, w, h] = this.layout.place(this.cursor);
     context.lineWidth = 3 * this.density;
@@ -291,6 +293,7 @@ function load(map, key, url) { // returns the decoded image, or null until it is
     map.set(key, await createImageBitmap(image));
     stage.draw();
   };
+  image.onerror = () => map.set(key, false);
   image.src = url;
   return null;
 }
