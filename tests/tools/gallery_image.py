@@ -1,4 +1,4 @@
-"""Take the screenshot of the README with Chromium: ``python tests/tools/gallery_image.py output/gallery/index.html``."""
+"""Take the screenshot of the README: ``python tests/tools/gallery_image.py output/gallery/index.html``."""
 
 import shutil
 import sys
