@@ -1,7 +1,7 @@
 """The commands of this project.
 
-Until a command handles signals itself, Ctrl-C ends the commands of this project with one line: without this, modules
-that are being imported end in a traceback.
+Until a command handles signals itself, Ctrl-C ends ``scrapy averages``, ``scrapy crawl`` and ``scrapy verify`` with one
+line: without this, modules that are being imported end in a traceback.
 """
 
 import os
@@ -28,5 +28,5 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 _open_closed_streams()
-if Path(sys.argv[0]).name in ("scrapy", "__main__.py") and sys.argv[1:2] in (["crawl"], ["gallery"], ["verify"]):
+if Path(sys.argv[0]).name in ("scrapy", "__main__.py") and sys.argv[1:2] in (["averages"], ["crawl"], ["verify"]):
     signal.signal(signal.SIGINT, _end)

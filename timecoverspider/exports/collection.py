@@ -1,7 +1,7 @@
 """The images of a data set in the order of their dates, each with the title and the date of its record."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -36,6 +36,17 @@ class Entry(NamedTuple):
 def read_collection(dataset: Dataset) -> list[Entry]:
     """Return one entry for each image of a data set, the oldest first, and images without a date last.
 
+    Raises: CatalogError if the catalog cannot be read.
+    """
+    return sorted(
+        iterate_collection(dataset),
+        key=lambda entry: (not entry.date, entry.date, entry.page_url, entry.image.path),
+    )
+
+
+def iterate_collection(dataset: Dataset) -> Iterator[Entry]:
+    """Yield one entry for each image of a data set, in feed order.
+
     Title and date are the fields that the spider names in ``title_field`` and ``date_field``; by default the first of
     ``title`` and ``name``, and of ``pubDate`` and ``date``, that the record has.
 
@@ -43,12 +54,13 @@ def read_collection(dataset: Dataset) -> list[Entry]:
     """
     fields = dataset.catalog.fields
     titles, dates = ([fields.title] if fields.title else _TITLE), ([fields.date] if fields.date else _DATE)
-    entries: dict[str, Entry] = {}
+    seen: set[str] = set()
     for record in dataset.records():
         title, day = _first(record.item, titles), iso_date(_first(record.item, dates))
         for image in record.images:
-            entries.setdefault(image.path, Entry(image, title, day, record.page_url, record.item))
-    return sorted(entries.values(), key=lambda entry: (not entry.date, entry.date, entry.page_url, entry.image.path))
+            if image.path not in seen:
+                seen.add(image.path)
+                yield Entry(image, title, day, record.page_url, record.item)
 
 
 def _first(item: Mapping[str, Any], names: Iterable[str]) -> str:
