@@ -80,3 +80,23 @@ def _store_cover(folder: Path, day: date, number: int) -> Record:
     files = [{"url": url, "path": stored.path, "checksum": checksum}]
     item = {"title": day.strftime("%A"), "pubDate": day.isoformat(), "file_urls": [url], "files": files}
     return Record(COVERS.key_of(item), item, cover_url(day), TIME, TIME, (stored,))
+
+
+def store_images(folder: Path, images: Sequence[tuple[str, bytes]]) -> list[Path]:
+    """Make a data set of images with these dates, one a record, and return the files."""
+    files = [folder / "full" / f"{number}.img" for number in range(len(images))]
+    (folder / "full").mkdir(parents=True, exist_ok=True)
+    with Dataset(folder, write=True, archive="live") as dataset:
+        dataset.catalog.describe("covers", Fields())
+        for file, (day, content) in zip(files, images, strict=True):
+            file.write_bytes(content)
+            url = f"http://example.com/{file.stem}"
+            with Picture.open(BytesIO(content)) as picture:
+                size = picture.size
+            checksum = hashlib.md5(content).hexdigest()
+            stored = Image(f"full/{file.name}", url, checksum, *size, len(content), "", "", TIME, TIME, "")
+            item = {"date": day, "file_urls": [url], "files": [{"url": url, "path": stored.path}]}
+            save(
+                dataset.catalog, Record(COVERS.key_of({"file_urls": [url]}), item, f"{url}.html", TIME, TIME, (stored,))
+            )
+    return files

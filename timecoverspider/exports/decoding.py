@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import GifImagePlugin, Image, ImageOps
+from PIL import GifImagePlugin, Image, ImageOps, UnidentifiedImageError
 
 from timecoverspider.dataset.files import regular_size
 from timecoverspider.dataset.images import FORMATS, MAX_PIXELS
@@ -39,6 +39,10 @@ def read_rgb(file: Path | BinaryIO, *, at_least: tuple[int, int] | None = None) 
             return _rotated(rgb, image.info.get("exif"))
     except UnreadableImageError:
         raise
+    except UnidentifiedImageError as error:
+        raise UnreadableImageError(
+            f"the file is not a valid {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image"
+        ) from error
     except Exception as error:  # Pillow passes on all exceptions of its decoders
         raise UnreadableImageError(getattr(error, "strerror", None) or str(error) or type(error).__name__) from error
 

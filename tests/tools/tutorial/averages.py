@@ -1,7 +1,7 @@
 """A stand-in for the script of the tutorial's follow-up, written from its description: average covers by decade.
 
-It reads ``output.json`` and ``output/`` in the working directory, and writes 1920.png to 2010.png to the folder that its
-argument names.
+It reads ``output.json`` and ``output/`` in the working directory, and writes 1920.png to 2010.png to the folder that is
+its argument.
 """
 
 import json
