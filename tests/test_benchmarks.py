@@ -90,6 +90,16 @@ def test_verification_table_has_the_crawl_with_and_without_decoding() -> None:
     assert "exit status" not in done.stdout
 
 
+def test_averages_table_has_the_follow_up_and_this_project() -> None:
+    pytest.importorskip("cv2", reason="needs tests/requirements-slow.txt")
+    done = run_benchmark("--issues", "30", "--pairs", "1", "--only", "averages")
+    assert done.returncode == 0, done.stderr
+    headings = cells(done.stdout, "")
+    for name in ("follow-up", "this project"):
+        assert dict(zip(headings, cells(done.stdout, name), strict=True))["peak memory"].endswith(" MB")
+    assert "exit status" not in done.stdout
+
+
 def test_readme_without_marks_is_refused_and_not_changed(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     readme.write_text("No marks.")

@@ -10,6 +10,8 @@ Each client is a process of its own in a new folder, and the clients take turns:
 - *recrawl*: the same command again in the folder that a crawl has just filled.
 - *verification*: this project with and without decoding each image before it is stored.
 - *start*: the time that ``scrapy crawl --help`` takes.
+- *averages*: ``scrapy averages``, and a stand-in of the script of the tutorial's follow-up, which uses OpenCV. Both
+  average the same covers by decade. Needs tests/requirements-slow.txt.
 - with ``--scale``: this project alone with archives of 4,763 covers and more, and images of 1 KB.
 
 Wall time counts from the start of the process to its end. CPU time is the user's and the system's. Covers are records
@@ -40,6 +42,7 @@ from measure import HERE, serving
 from regimes import (
     Measured,
     folders,
+    measure_averages,
     measure_downloaders,
     measure_engine,
     measure_polite,
@@ -50,7 +53,7 @@ from regimes import (
 from report import markdown, split_at_marks, write_into
 from scale import REAL_SIZE, measure_scale, sizes_up_to
 
-REGIMES = ("engine", "polite", "recrawl", "verification", "start")
+REGIMES = ("engine", "polite", "recrawl", "verification", "start", "averages")
 
 
 def number(text: str) -> int:
@@ -99,7 +102,7 @@ def _measure(regimes: Sequence[str], issues: int, pairs: int) -> tuple[Measured,
     """Return the results by regime, and the versions of the libraries."""
     measured = Measured(issues)
     with serving(issues) as server:
-        if set(regimes) - {"start"}:
+        if set(regimes) - {"start", "averages"}:
             warm_up(server)
         if {"engine", "recrawl"} & set(regimes):
             measure_engine(measured, server, pairs, again="recrawl" in regimes)
@@ -113,6 +116,8 @@ def _measure(regimes: Sequence[str], issues: int, pairs: int) -> tuple[Measured,
             measure_verification(measured, server, pairs)
         if "start" in regimes:
             measure_start(measured)
+        if "averages" in regimes:
+            measure_averages(measured, server, pairs)
     return measured, server.versions
 
 

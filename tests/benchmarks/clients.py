@@ -9,9 +9,11 @@ from pathlib import Path
 
 from measure import HERE, PROJECT, environment, python
 
-TUTORIAL, OURS, UNVERIFIED = "tutorial", "this project", "without decoding"
+TUTORIAL, OURS, UNVERIFIED, FOLLOW_UP = "tutorial", "this project", "without decoding", "follow-up"
 IN_FLIGHT = 16  # Scrapy's default, and so the tutorial's
 SPIDER = "pyimagesearch-cover-spider"
+
+_SCRAPY = [sys.executable, "-m", "scrapy"]
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,10 @@ class Crawler:
 
     def command(self, folder: Path, *more: str) -> list[str]:
         crawl = ["crawl", SPIDER, "-o", "output.json"]
-        return [sys.executable, "-m", "scrapy", *crawl, *self.arguments(folder), *more]
+        return [*_SCRAPY, *crawl, *self.arguments(folder), *more]
 
     def help_command(self) -> list[str]:
-        return [sys.executable, "-m", "scrapy", "crawl", "--help"]
+        return [*_SCRAPY, "crawl", "--help"]
 
 
 def _settings(**values: object) -> list[str]:
@@ -50,6 +52,11 @@ UNVERIFIED_CRAWLER = Crawler(
     {**OURS_CRAWLER.variables, "PYTHONPATH": f"{PROJECT}:{HERE}"},
     lambda folder: [*_ours(folder), *_settings(ITEM_PIPELINES='{"unverified.UnverifiedPipeline": 1}')],
 )
+
+AVERAGES = {
+    FOLLOW_UP: [sys.executable, str(PROJECT / "tests" / "tools" / "tutorial" / "averages.py"), "."],
+    OURS: [*_SCRAPY, "averages", *_settings(FILES_STORE="output"), "--out", "averages"],
+}
 
 # This project's settings for the number of requests in flight.
 EQUAL_TO_THE_TUTORIAL = _settings(CONCURRENT_REQUESTS=IN_FLIGHT, CONCURRENT_REQUESTS_PER_DOMAIN=IN_FLIGHT)

@@ -5,10 +5,12 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 from clients import (
     AS_SHIPPED,
+    AVERAGES,
     CRAWLERS,
     DOWNLOADERS,
     EQUAL_TO_THE_TUTORIAL,
@@ -38,6 +40,7 @@ class Measured:
     recrawl: Results = field(default_factory=dict)
     verification: Results = field(default_factory=dict)
     start: Results = field(default_factory=dict)
+    averages: Results = field(default_factory=dict)
 
 
 def say(text: str) -> None:
@@ -130,6 +133,21 @@ def measure_start(measured: Measured) -> None:
             say(f"start, {number} of {STARTS}, {crawler.name}: {result.wall:.2f} s\n")
             if number:
                 measured.start.setdefault(crawler.name, []).append(result)
+
+
+def measure_averages(measured: Measured, server: Server, pairs: int) -> None:
+    """Average all covers of a crawl by decade. The first run of each client is a warm-up."""
+    if not find_spec("cv2"):
+        say("averages: left out, because tests/requirements-slow.txt is not installed\n")
+        return
+    folder = fresh_folder()
+    measured_crawl("averages", OURS_CRAWLER, folder, server, EQUAL_TO_THE_TUTORIAL)
+    for pair in range(pairs + 1):
+        for name, command in AVERAGES.items():
+            result = run(command, folder, {**OURS_CRAWLER.variables, "HOME": str(folder)})
+            say(f"averages, pair {pair} of {pairs}, {name}: {result.wall:.1f} s, exit status {result.status}\n")
+            if pair:
+                measured.averages.setdefault(name, []).append(result)
 
 
 def measure_downloaders(measured: Measured, server: Server, pairs: int) -> None:

@@ -109,6 +109,9 @@ def markdown(measured: Measured, scale: Sequence[Size], versions: dict[str, str]
         parts.append(_section("Verification", text, measured.verification, (WALL, CPU, SYSTEM, COVERS, MEMORY)))
     if measured.start:
         parts.append(_section("Start", "`scrapy crawl --help`", measured.start, (WALL, CPU, MEMORY)))
+    if measured.averages:
+        text = f"{measured.issues:,} covers by decade, 400x527 pixels, compared with a script that uses OpenCV"
+        parts.append(_section("Averages", text, measured.averages, (WALL, CPU, SYSTEM, MEMORY)))
     if scale:
         parts.append(f"**Scale**: this project, images of 1 KB, no latency; one run each.\n\n{_scaled(scale)}")
     return "\n\n".join(parts)
