@@ -21,7 +21,7 @@ from timecoverspider.dataset.dataset import Dataset
 from timecoverspider.dataset.files import flush_folder, set_aside, write_atomically
 from timecoverspider.dataset.lock import Lock
 from timecoverspider.exports.collection import iterate_collection
-from timecoverspider.exports.decoding import UnreadableImageError, read_rgb
+from timecoverspider.exports.decoding import UnreadableImageError, keep_memory, read_rgb
 
 YEARS = {"decade": 10, "year": 1}  # how many years a period has, by its name
 
@@ -85,6 +85,7 @@ def write_averages(
 
     Raises: OSError if a file cannot be written.
     """
+    keep_memory()
     written = Written()
     for period, sums in groupby(_in_threads(images, folder, size), key=lambda part: part.period):
         total, count = np.zeros((size[1], size[0], 3), np.uint32), 0
