@@ -1,7 +1,7 @@
 """The commands of this project.
 
-Until a command handles signals itself, Ctrl-C ends ``scrapy averages``, ``scrapy crawl`` and ``scrapy verify`` with one
-line: without this, modules that are being imported end in a traceback.
+Until a command handles signals itself, Ctrl-C ends the command with one line: without this, modules that are being
+imported end in a traceback.
 """
 
 import os
@@ -9,6 +9,8 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
+
+_INTERRUPTIBLE = {"averages", "crawl", "export", "gallery", "status", "verify"}
 
 
 def _open_closed_streams() -> None:
@@ -28,5 +30,10 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 _open_closed_streams()
-if Path(sys.argv[0]).name in ("scrapy", "__main__.py") and sys.argv[1:2] in (["averages"], ["crawl"], ["verify"]):
+if Path(sys.argv[0]).name in ("scrapy", "__main__.py") and sys.argv[1:2] in (
+    ["averages"],
+    ["crawl"],
+    ["gallery"],
+    ["verify"],
+):
     signal.signal(signal.SIGINT, _end)

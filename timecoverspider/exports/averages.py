@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,13 @@ _MAKER = "timecoverspider averages"  # in the text "Software" of a PNG: the file
 _decoding_large = threading.Lock()
 
 _Array = npt.NDArray[Any]
+
+
+class Writer(Protocol):
+    """Where averages are written to."""
+
+    def write(self, period: int, image: Image.Image) -> None:
+        """Write the average of the period that begins with this year."""
 
 
 class Picked(NamedTuple):
@@ -72,7 +79,7 @@ def pick_images(dataset: Dataset, by: str) -> tuple[list[Picked], int]:
 def write_averages(
     images: Sequence[Picked],
     folder: Path,
-    out: "Output",
+    out: Writer,
     *,
     size: tuple[int, int],
     report: Callable[[str], object],

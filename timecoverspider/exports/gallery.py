@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from functools import cached_property
 from io import BytesIO
@@ -10,11 +10,13 @@ from itertools import groupby
 from pathlib import Path
 from statistics import median
 
+from PIL import Image
+
 from timecoverspider.dataset.dataset import Dataset
 from timecoverspider.dataset.files import write_atomically
 from timecoverspider.dataset.lock import Lock
 from timecoverspider.exceptions import DatasetError
-from timecoverspider.exports.averages import average
+from timecoverspider.exports.averages import Picked, write_averages
 from timecoverspider.exports.collection import Entry, read_collection
 from timecoverspider.exports.gallery_page import Decade, Page, Tile, render
 from timecoverspider.exports.measurements import to_csv
@@ -101,10 +103,7 @@ class Gallery:
         for part in parts:
             self._draw(part, cell, sizes)
             done(len(part.entries))
-        decades = []
-        for decade in self._decades(tiles):
-            decades.append(decade)
-            done(decade.images)
+        decades = self._decades(tiles, done)
         page = Page(self._dataset, tiles, parts, cell, decades, self._note)
         self._update(
             self._folder / "measurements.csv", to_csv((tile.entry, tile.measurement) for tile in tiles).encode()
@@ -125,21 +124,27 @@ class Gallery:
         if not strip.exists():
             write_atomically(strip, draw_strip(files), self._drafts)
 
-    def _decades(self, tiles: list[Tile]) -> Iterator[Decade]:
-        """Yield each decade, with the average of its images in their most frequent shape."""
+    def _decades(self, tiles: list[Tile], done: Callable[[int], object]) -> list[Decade]:
+        """Return the decades, and write the averages that do not exist yet, in the shape of most images."""
         size = _average_size([tile.size for tile in tiles])
+        decades, images = [], []
         for year, group in groupby(tiles, lambda tile: tile.entry.decade):
-            some = list(group)
+            some = [tile.entry for tile in group]
             if year is None:
+                done(len(some))
                 continue
-            content = " ".join([str(size), *(tile.entry.image.checksum for tile in some)])
+            content = " ".join([str(size), *(entry.image.checksum for entry in some)])
             name = f"averages/{year}-{hashlib.sha256(content.encode()).hexdigest()[:20]}.png"
-            if not (self._folder / name).exists():
-                image = average([self._layout.folder / tile.entry.image.path for tile in some], size)
-                file = BytesIO()
-                image.save(file, "PNG")
-                write_atomically(self._folder / name, file.getvalue(), self._drafts)
-            yield Decade(year, len(some), name, size)
+            decades.append(Decade(year, len(some), name, size))
+            if (self._folder / name).exists():
+                done(len(some))
+            else:
+                rows = ((entry.image, entry.page_url) for entry in some)
+                images += [Picked(year, image.width, image.height, image.path, page) for image, page in rows]
+        out = _Averages({decade.year: self._folder / decade.file for decade in decades}, self._drafts)
+        ignore: Callable[[str], None] = lambda line: None  # noqa: E731 (the thumbnails have named what cannot be read)
+        write_averages(sorted(images), self._layout.folder, out, size=size, report=ignore, done=done)
+        return decades
 
     def _update(self, file: Path, content: bytes) -> None:
         if not file.exists() or file.read_bytes() != content:
@@ -151,6 +156,18 @@ class Gallery:
             for file in (self._folder / folder).glob("*"):
                 if file not in kept:
                     file.unlink()
+
+
+class _Averages:
+    """Writes the average of each decade to its file."""
+
+    def __init__(self, files: Mapping[int, Path], drafts: Path) -> None:
+        self._files, self._drafts = files, drafts
+
+    def write(self, period: int, image: Image.Image) -> None:
+        file = BytesIO()
+        image.save(file, "PNG")
+        write_atomically(self._files[period], file.getvalue(), self._drafts)
 
 
 def _average_size(sizes: list[tuple[int, int]]) -> tuple[int, int]:
