@@ -17,6 +17,7 @@ from sample_dataset import small_jpeg, store_images
 from scrapy_command import Done, environment, run_scrapy, scrapy_command
 
 from timecoverspider.exports.averages import Output
+from timecoverspider.replica.images import draw_cover
 from timecoverspider.replica.pages import cover_url
 
 
@@ -161,6 +162,24 @@ def test_run_that_ends_half_way_leaves_no_average_and_does_not_stop_the_next(
     assert len(list(decades.glob(".drafts/2010.png.*"))) == 1
     assert run_averages(folder).returncode == 0
     assert sizes(decades) == {"2010.png": (400, 527)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", ["decade", "year"])
+def test_memory_does_not_grow_with_the_images_and_periods(tmp_path: Path, by: str) -> None:
+    cover = draw_cover(DAYS[0], 600)
+    peaks = {}
+    for count in (50, 500):
+        folder = tmp_path / str(count)
+        store_images(folder / "output", [(f"{1000 + number}-01-01", cover) for number in range(count)])
+        process = subprocess.Popen(
+            scrapy_command(*_arguments(folder), "--by", by), env=environment(), stdout=subprocess.DEVNULL
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        peaks[count] = usage.ru_maxrss / 1024
+    assert peaks[500] - peaks[50] < 15  # MB; the images that are added have 280 MB
 
 
 def test_terminal_gets_a_progress_bar(folder: Path) -> None:

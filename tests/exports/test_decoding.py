@@ -89,7 +89,8 @@ def all_kinds() -> Iterator[tuple[str, bytes]]:
     for kind in ("JPEG", "WEBP"):
         yield f"xmp.{kind}", encoded(PHOTO, kind, xmp=XMP)
     yield "exif-and-xmp.jpg", encoded(PHOTO, "JPEG", xmp=XMP, exif=orientation(3))
-    yield "invalid-exif.jpg", encoded(PHOTO, "JPEG", exif=b"Exif\0\0no directory")
+    for invalid in (b"no directory", b"MM\0*\0\0"):
+        yield f"invalid-exif-{len(invalid)}.jpg", encoded(PHOTO, "JPEG", exif=b"Exif\0\0" + invalid)
     for image in (PHOTO, GREY, RGBA, LA, PALETTE, PHOTO.convert("1")):
         yield f"{image.mode}.png", encoded(image, "PNG")
     for bits in (1, 2, 4):
@@ -201,7 +202,11 @@ def test_orientation_in_xmp_and_invalid_exif_are_ignored(decode: Decode) -> None
     text.add_itxt("XML:com.adobe.xmp", XMP.decode())
     assert (decode(encoded(PHOTO, "JPEG", xmp=XMP)) == straight).all()
     assert (decode(encoded(PHOTO, "PNG", pnginfo=text)) == PIXELS).all()
-    assert (decode(encoded(PHOTO, "JPEG", exif=b"Exif\0\0no directory")) == straight).all()
+    maker = Image.Exif()
+    maker[271] = "Maker"
+    assert (decode(encoded(PHOTO, "JPEG", xmp=XMP, exif=maker)) == straight).all()
+    for invalid in (b"Exif\0\0no directory", b"Exif\0\0MM\0*\0\0"):
+        assert (decode(encoded(PHOTO, "JPEG", exif=invalid)) == straight).all()
 
 
 def test_large_jpeg_is_decoded_at_a_fraction_of_its_size() -> None:

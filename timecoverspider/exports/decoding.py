@@ -93,8 +93,10 @@ def _first_frame(image: GifImagePlugin.GifImageFile) -> Image.Image:
 
 def _rotated(image: Image.Image, exif: bytes | None) -> Image.Image:
     """Rotate an image as its EXIF data says. Unlike Pillow, OpenCV does not look for an orientation in XMP data."""
-    if exif:
-        image.info = {"exif": exif}
-        with suppress(Exception):  # OpenCV ignores invalid EXIF data
-            ImageOps.exif_transpose(image, in_place=True)
-    return image
+    if not exif:
+        return image
+    rotated = image.copy()  # an image that is not a file knows only the orientation in its info
+    rotated.info = {"exif": exif}
+    with suppress(Exception):  # OpenCV ignores invalid EXIF data
+        ImageOps.exif_transpose(rotated, in_place=True)
+    return rotated
