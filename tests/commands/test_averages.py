@@ -46,7 +46,7 @@ def only_line(text: str) -> str:
 def test_averages_of_decades_are_in_the_folder_of_the_data_set(folder: Path) -> None:
     done = run_averages(folder)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "1 averages of 40 images in output/averages/decades.\n"
+    assert done.stdout == "1 average of 40 images in output/averages/decades.\n"
     assert sizes(folder / "output" / "averages" / "decades") == {"2010.png": (400, 527)}
     assert run_scrapy("verify", *_arguments(folder)[1:], cwd=folder).returncode == 0
 
@@ -55,7 +55,7 @@ def test_options_are_period_size_and_folder(folder: Path) -> None:
     done = run_averages(folder, "--by", "year", "--size", "20x30")
     assert sizes(folder / "output" / "averages" / "years") == {"2013.png": (20, 30), "2014.png": (20, 30)}
     done = run_averages(folder, "--out", "a/b", "--size", "20x30", "pyimagesearch-cover-spider")
-    assert done.stdout == "1 averages of 40 images in a/b.\n"
+    assert done.stdout == "1 average of 40 images in a/b.\n"
     assert sizes(folder / "a" / "b") == {"2010.png": (20, 30)}
 
 
@@ -75,7 +75,7 @@ def test_images_that_cannot_be_read_are_named_and_exit_status_3(folder: Path) ->
     image_path(folder, DAYS[7]).write_bytes(image_path(folder, DAYS[7]).read_bytes()[:5000])
     done = run_averages(folder)
     assert done.returncode == 3
-    assert done.stdout == "1 averages of 38 images in output/averages/decades; 2 images could not be read.\n"
+    assert done.stdout == "1 average of 38 images in output/averages/decades; 2 images could not be read.\n"
     lines = {day: line for line in done.stderr.splitlines() for day in (DAYS[3], DAYS[7]) if cover_url(day) in line}
     assert len(done.stderr.splitlines()) == len(lines) == 2
     for day, reason in ((DAYS[3], "No such file or directory"), (DAYS[7], "truncated")):

@@ -40,7 +40,7 @@ class Command(DatasetCommand):
             type=_size,
             default=(400, 527),
             metavar="WxH",
-            help="width and height of the averages in pixels (default: 400x527)",
+            help="width and height in pixels (default: 400x527)",
         )
         parser.add_argument(
             "--out",
@@ -81,12 +81,16 @@ class Command(DatasetCommand):
             written = write_averages(images, dataset.folder, output, size=size, report=report, done=bar.update)
         output.finish(image.period for image in images)
         if undated:
-            print(f"left out: {undated:,} images without a date")
+            print(f"left out: {_count(undated, 'image')} without a date")
         if without := gaps(images, by):
             print(f"left out: {by}s without images: {', '.join(without)}")
-        unreadable = f"; {written.unreadable:,} images could not be read" if written.unreadable else ""
-        print(f"{written.averages:,} averages of {written.images:,} images in {out}{unreadable}.")
+        unreadable = f"; {_count(written.unreadable, 'image')} could not be read" if written.unreadable else ""
+        print(f"{_count(written.averages, 'average')} of {_count(written.images, 'image')} in {out}{unreadable}.")
         return 3 * bool(written.unreadable)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _size(text: str) -> tuple[int, int]:
