@@ -1,6 +1,8 @@
 """Make text from servers safe and short enough for a log line."""
 
 import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 
 def one_line(text: str) -> str:
@@ -52,3 +54,13 @@ def without_password(url: str) -> str:
     if separator and ("@" in host or not (port.isdecimal() or not port)):
         rest = rest.rpartition("@")[2]
     return f"{scheme}{separator}{rest}"
+
+
+def first_text(item: Mapping[str, Any], names: Iterable[str]) -> str:
+    """Return the first of these fields that is not empty, as text on one line.
+
+    >>> first_text({"title": None, "name": "Code  Red "}, ["title", "name"])
+    'Code Red'
+    """
+    values = (" ".join(str(item[name]).split()) for name in names if item.get(name) not in (None, "", [], {}))
+    return next(values, "")

@@ -5,6 +5,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
+from timecoverspider.dates import iso_date
+from timecoverspider.text import first_text
+
+_DATES = ("pubDate", "date")  # the fields that can have the date if the spider does not name its own
+
 
 def now() -> str:
     """Return the current time in the catalog's format, e.g. ``2026-11-23T08:37:27+00:00``."""
@@ -112,6 +117,15 @@ class Fields(NamedTuple):
     def rank_of(self, item: Mapping[str, Any]) -> str:
         """Return the value by which feeds are sorted, or an empty string."""
         return str(item.get(self.order) or "") if self.order else ""
+
+    @property
+    def dates(self) -> tuple[str, ...]:
+        """The names of the fields that can have the date."""
+        return (self.date,) if self.date else _DATES
+
+    def date_of(self, item: Mapping[str, Any]) -> str:
+        """Return an item's date in ISO 8601, for example ``1923`` or ``1923-03-03``, or an empty string."""
+        return iso_date(first_text(item, self.dates))
 
     def completed(self, item: dict[str, Any], images: Mapping[str, "Image"]) -> dict[str, Any]:
         """Update the checksums in an item's files to those of the stored images, and return the item."""

@@ -1,16 +1,13 @@
 """The images of a data set in the order of their dates, each with the title and the date of its record."""
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import date
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from timecoverspider.dataset.dataset import Dataset
 from timecoverspider.dataset.rows import Image
+from timecoverspider.text import first_text
 
 _TITLE = ("title", "name")  # item fields that are tried if the spider does not name its own
-_DATE = ("pubDate", "date")
-_ISO = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?(?![\d-])", re.ASCII)
 
 
 class Entry(NamedTuple):
@@ -53,35 +50,11 @@ def iterate_collection(dataset: Dataset) -> Iterator[Entry]:
     Raises: CatalogError if the catalog cannot be read.
     """
     fields = dataset.catalog.fields
-    titles, dates = ([fields.title] if fields.title else _TITLE), ([fields.date] if fields.date else _DATE)
+    titles = (fields.title,) if fields.title else _TITLE
     seen: set[str] = set()
     for record in dataset.records():
-        title, day = _first(record.item, titles), iso_date(_first(record.item, dates))
+        title, day = first_text(record.item, titles), fields.date_of(record.item)
         for image in record.images:
             if image.path not in seen:
                 seen.add(image.path)
                 yield Entry(image, title, day, record.page_url, record.item)
-
-
-def _first(item: Mapping[str, Any], names: Iterable[str]) -> str:
-    """Return the first of these fields that is not empty, as text on one line."""
-    values = (" ".join(str(item[name]).split()) for name in names if item.get(name) not in (None, "", [], {}))
-    return next(values, "")
-
-
-def iso_date(text: str) -> str:
-    """Return the date at the beginning of a text in ISO 8601, or an empty string.
-
-    >>> iso_date("2014-03-10T12:00:00Z"), iso_date("1923-03"), iso_date("1923"), iso_date("10.3.2014")
-    ('2014-03-10', '1923-03', '1923', '')
-    >>> iso_date("2014-02-30"), iso_date("0000"), iso_date("20140310")
-    ('', '', '')
-    """
-    match = _ISO.match(text)
-    if not match:
-        return ""
-    try:
-        date(int(match[1]), int(match[2] or 1), int(match[3] or 1))
-    except ValueError:
-        return ""
-    return match[0]
