@@ -39,6 +39,24 @@ def brief(what: BaseException | str | None) -> str:
     return text if len(text) <= 200 else f"{text[:200]}…"
 
 
+_NUMBERS = re.compile(r"(<[^>]*>|HTTP \d+)|\d[\d.,:]*")
+_HINT = re.compile(r' \(scrapy shell "[^"]*"\)$')
+
+
+def cause(reason: str) -> str:
+    """Return the part of a failure's reason that stays the same as long as the cause does.
+
+    Numbers change from crawl to crawl (bytes received, seconds, ports, lines of a spider), as does the hint to a stored
+    page. HTTP statuses and the numbers in a URL are part of the cause.
+
+    >>> cause('image <http://a/2014.jpg>: HTTP 404')
+    'image <http://a/2014.jpg>: HTTP 404'
+    >>> cause('the title has 1,234 characters (scrapy shell "./output/rejected/5f.html")')
+    'the title has # characters'
+    """
+    return _NUMBERS.sub(lambda match: match[1] or "#", _HINT.sub("", reason))
+
+
 def without_password(url: str) -> str:
     """Return a URL without user name and password.
 

@@ -10,7 +10,7 @@ import pytest
 from sample_dataset import COVERS, TIME, image, record, save, table_names
 
 from timecoverspider.dataset.catalog import Catalog
-from timecoverspider.dataset.rows import Feed, Fields, Page
+from timecoverspider.dataset.rows import ONLY_FAILED, Failure, Feed, Fields, Page
 from timecoverspider.dataset.tables import TABLES
 from timecoverspider.exceptions import COMPLETE, CatalogError, DatasetError
 
@@ -128,6 +128,44 @@ def test_stored_pages_are_those_with_a_record_and_failures_stay_until_read(place
         assert failures == {"p": (1, "HTTP 503"), "new": (0, "HTTP 404")}
         catalog.save(pages=[Page("new", 1, 0, TIME)])
         assert [page.url for page in catalog.pages() if page.failure] == ["p"]
+
+
+def test_accepted_failure_is_forgotten_if_its_cause_changes_and_kept_if_only_numbers_do(place: str | Path) -> None:
+    reasons = {"same": "the title has 12 letters", "other": "HTTP 404", "read": "HTTP 500", "gone": "HTTP 410"}
+    with closing(Catalog(place, write=True)) as catalog:
+        catalog.save(failures=reasons, requests=dict.fromkeys(reasons, "{}"))
+        assert catalog.accept_failures(["same", "no page", "gone"]) == ["no page"]
+        assert not any(failure.accepted for failure in catalog.failures())
+        assert catalog.accept_failures(list(reasons)) == []
+        assert all(failure.is_accepted for failure in catalog.failures())
+        catalog.save(
+            failures={"same": "the title has 1,345 letters", "other": "HTTP 503"}, pages=[Page("read", 1, 0, TIME)]
+        )
+        catalog.settle_failures(None)
+        assert catalog.failures() == [
+            Failure("gone", "HTTP 410", "HTTP 410", "{}"),
+            Failure("other", "HTTP 503", "", "{}"),
+            Failure("same", "the title has 1,345 letters", "the title has 12 letters", "{}"),
+        ]
+        catalog.settle_failures({"other", "same"})
+        assert [(failure.url, failure.is_accepted) for failure in catalog.failures()] == [
+            ("other", False), ("same", True),
+        ]  # fmt: skip
+
+
+def test_crawl_of_failed_pages_tells_nothing_about_the_listings(place: str | Path) -> None:
+    with closing(Catalog(place, write=True)) as catalog:
+        for outcome, cut_by in [
+            (COMPLETE, ""),
+            ("covers missing", ONLY_FAILED),
+            ("interrupted", ""),
+            (COMPLETE, ONLY_FAILED),
+        ]:
+            number = catalog.begin_crawl("covers", "live", cut_by)
+            catalog.end_crawl(number, outcome=outcome, complete_walk=not cut_by)
+            assert catalog.last_crawl_was_complete() == (number < 3)
+        catalog.begin_crawl("covers", "live", ONLY_FAILED)  # and is killed
+        assert catalog.crawls()[-1].cut_by == ONLY_FAILED
 
 
 def test_feeds_are_known_until_forgotten_for_the_next(place: str | Path) -> None:

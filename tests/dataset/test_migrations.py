@@ -6,10 +6,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sample_dataset import TIME, table_names
+from sample_dataset import TIME, record, save, table_names
 
 from timecoverspider.dataset import migrations
 from timecoverspider.dataset.catalog import Catalog
+from timecoverspider.dataset.rows import Failure
 from timecoverspider.dataset.tables import TABLES
 
 # What version 1 made of two covers and a crawl.
@@ -46,7 +47,7 @@ def contents(catalog: Catalog) -> object:
         sorted(catalog.files()), sorted(catalog.stored_pages()), catalog.find_image("full/j.jpg"),
         len(catalog.records_with(["full/i.jpg"])["full/i.jpg"][1]),
         list(catalog.records()), list(catalog.images()), list(catalog.pages()), catalog.crawls(), catalog.count(),
-        catalog.feeds(), catalog.spider, catalog.fields,
+        catalog.feeds(), catalog.spider, catalog.fields, sorted(catalog.dates()), catalog.count_bytes(),
     )  # fmt: skip
 
 
@@ -71,6 +72,35 @@ def test_catalog_of_version_1_is_read_as_it_is_and_migrated_when_written(place: 
     assert table_names(place) == set(TABLES)
     with closing(Catalog(place)) as catalog:
         assert [record.page_url for record in catalog.records()] == ["p?v=2", "q"]
+
+
+def make_version_2(place: str | Path) -> None:
+    """Make a catalog with a failed page, as version 2 did: without the table page_requests."""
+    with closing(Catalog(place, write=True)) as catalog:
+        save(catalog, record("p"))
+        catalog.save(failures={"q": "HTTP 404"})
+    for statement in ("DROP TABLE page_requests", "UPDATE timecoverspider SET schema_version = 2"):
+        if isinstance(place, Path):
+            with closing(sqlite3.connect(place)) as connection, connection:
+                connection.execute(statement)
+        else:
+            with psycopg.connect(place) as server:
+                server.execute(statement)
+
+
+def test_catalog_of_version_2_is_read_as_it_is_and_migrated_when_written(place: str | Path) -> None:
+    make_version_2(place)
+    with closing(Catalog(place)) as reader:
+        assert reader.failures() == [Failure("q", "HTTP 404")]
+        before = contents(reader)
+        assert "page_requests" not in table_names(place)  # only a crawl migrates
+        with closing(Catalog(place, write=True)) as catalog:
+            assert contents(catalog) == before
+            assert catalog.failures() == [Failure("q", "HTTP 404")]
+            catalog.save(failures={"q": "HTTP 404"}, requests={"q": "{}"})
+            assert catalog.failures() == [Failure("q", "HTTP 404", "", "{}")]
+        assert reader.failures() == [Failure("q", "HTTP 404")]
+    assert table_names(place) == set(TABLES)
 
 
 def test_reader_of_version_1_goes_on_after_a_migration(place: str | Path) -> None:

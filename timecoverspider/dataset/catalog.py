@@ -3,6 +3,7 @@
 import json
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -11,10 +12,11 @@ from pathlib import Path
 from timecoverspider.dataset import migrations
 from timecoverspider.dataset.catalog_url import open_database
 from timecoverspider.dataset.database import Transaction
-from timecoverspider.dataset.rows import Crawl, Feed, Fields, Image, Page, Record, now
+from timecoverspider.dataset.rows import ONLY_FAILED, Crawl, Failure, Feed, Fields, Image, Page, Record, now
 from timecoverspider.dataset.tables import (
     TABLES,
     VERSION,
+    accept_failures,
     create_tables,
     forget_moved,
     rename_records,
@@ -23,12 +25,20 @@ from timecoverspider.dataset.tables import (
     save_images,
     save_pages,
     save_record,
+    save_requests,
+    settle_failures,
 )
+from timecoverspider.dates import iso_date
 from timecoverspider.exceptions import COMPLETE, CatalogError, DatasetError
 
 _AT_A_TIME = 500  # rows per transaction
 _IMAGE = ", ".join(Image._fields)
 _ORDER = "ORDER BY rank DESC, page_url, key"
+_FAILURES = (
+    "SELECT pages.url, failure, accepted, coalesce(request, '') FROM pages "
+    "LEFT JOIN page_requests ON page_requests.url = pages.url WHERE failure <> '' OR accepted <> '' ORDER BY pages.url"
+)
+_FAILURES_2 = "SELECT url, failure, accepted FROM pages WHERE failure <> '' OR accepted <> '' ORDER BY url"
 _CRAWL = ", ".join(Crawl._fields)
 
 
@@ -131,6 +141,20 @@ class Catalog:
                     ) from error
                 yield Record(key, complete, page_url, first_seen, last_checked, images)
 
+    def dates(self) -> Iterator[str]:
+        """Yield the date of each record in ISO 8601, or an empty string, in any order.
+
+        If feeds are sorted by the date, the items need not be parsed: that takes a third of the time.
+        """
+        if self._is_version_1():
+            yield from (self.fields.date_of(record.item) for record in self.records())
+        elif self.fields.order == self.fields.dates[0] and not self._count("records WHERE rank = ''"):
+            yield from (iso_date(rank) for (rank,) in self._database.stream("SELECT rank FROM records"))
+        else:
+            for (text,) in self._database.stream("SELECT item FROM records"):
+                with suppress(AttributeError, ValueError):  # somebody has changed the catalog
+                    yield self.fields.date_of(json.loads(text))
+
     def images(self) -> Iterator[Image]:
         """Yield all images, ordered by path."""
         if self._is_version_1():
@@ -179,18 +203,24 @@ class Catalog:
 
     def count(self) -> int:
         """Return the number of records."""
-        table = "covers" if self._is_version_1() else "records"
+        return self._count("covers" if self._is_version_1() else "records")
+
+    def _count(self, rows: str) -> int:
         with self._database.transaction() as transaction:
-            [(number,)] = transaction.execute(f"SELECT count(*) FROM {table}")  # noqa: S608
+            [(number,)] = transaction.execute(f"SELECT count(*) FROM {rows}")  # noqa: S608 (our own names)
         return int(number)
 
     def count_images(self) -> int:
         """Return the number of images."""
+        return self.count() if self._is_version_1() else self._count("images")
+
+    def count_bytes(self) -> int:
+        """Return the number of bytes of all images."""
         if self._is_version_1():
-            return self.count()
+            return sum(image.bytes for image in self.images())
         with self._database.transaction() as transaction:
-            [(number,)] = transaction.execute("SELECT count(*) FROM images")
-        return int(number)
+            [(number,)] = transaction.execute("SELECT sum(bytes) FROM images")
+        return int(number or 0)
 
     def files(self) -> Iterator[tuple[str, int, str, str]]:
         """Yield the path of each image, its size in bytes, its modification time and its MD5 checksum."""
@@ -216,6 +246,27 @@ class Catalog:
         with self._database.transaction() as transaction:
             rows = transaction.execute(query, [url])
         return Page._make(rows[0]) if rows else None
+
+    def failures(self) -> list[Failure]:
+        """Return the failed pages, ordered by URL, with their requests; and pages that failed before, if accepted."""
+        if self._is_version_1():
+            return []
+        with self._database.transaction() as transaction:
+            rows = transaction.execute(_FAILURES if self._version > 2 else _FAILURES_2)
+        return [Failure(*row) for row in rows]
+
+    def accept_failures(self, urls: Collection[str]) -> list[str]:
+        """Accept the failures of pages: they no longer count until they change.
+
+        Return the URLs of pages that have not failed; if there is one, change nothing.
+        """
+        with self._database.transaction(write=True) as transaction:
+            return accept_failures(transaction, urls)
+
+    def settle_failures(self, current: Collection[str] | None) -> None:
+        """Forget accepted failures that have changed, and failures of pages that are not *current*, if given."""
+        with self._database.transaction(write=True) as transaction:
+            settle_failures(transaction, current)
 
     def has_record(self, key: str) -> bool:
         """Return whether a record with this key is stored."""
@@ -268,6 +319,7 @@ class Catalog:
         images: Iterable[Image] = (),
         pages: Iterable[Page] = (),
         failures: Mapping[str, str] | None = None,
+        requests: Mapping[str, str] | None = None,
         crawl: int = 0,
     ) -> list[bool]:
         """Write all rows in one transaction, and return for each record whether it is new."""
@@ -276,6 +328,7 @@ class Catalog:
             new = [save_record(transaction, record, self.fields, crawl) for record in records]
             save_pages(transaction, pages)
             save_failures(transaction, (failures or {}).items())
+            save_requests(transaction, (requests or {}).items())
         return new
 
     def forget_moved(self, crawl: int, listed: Collection[str]) -> None:
@@ -294,13 +347,13 @@ class Catalog:
         with self._database.transaction(write=True) as transaction:
             transaction.execute("DELETE FROM feeds WHERE path = ? AND sha256 <> ?", [feed.path, feed.sha256])
 
-    def begin_crawl(self, spider: str, archive: str) -> int:
+    def begin_crawl(self, spider: str, archive: str, cut_by: str = "") -> int:
         """Insert a row for a new crawl, and return its id."""
         with self._database.transaction(write=True) as transaction:
             [(number,)] = transaction.execute(
-                "INSERT INTO crawls (spider, archive, since, until, started, cut_by) VALUES (?, ?, '', '', ?, '') "
+                "INSERT INTO crawls (spider, archive, since, until, started, cut_by) VALUES (?, ?, '', '', ?, ?) "
                 "RETURNING id",
-                [spider, archive, now()],
+                [spider, archive, now(), cut_by],
             )
         return int(number)
 
@@ -314,11 +367,13 @@ class Catalog:
             )
 
     def last_crawl_was_complete(self) -> bool:
-        """Return whether the data set was complete at the end of the latest crawl, which no limit has cut."""
+        """Return whether the data set was complete at the end of the latest crawl, which no limit has cut.
+
+        A crawl of only failed pages tells nothing about the listings.
+        """
+        query = "SELECT outcome, cut_by FROM crawls WHERE cut_by <> ? ORDER BY id DESC LIMIT 1"
         with self._database.transaction() as transaction:
-            return transaction.execute("SELECT outcome, cut_by FROM crawls ORDER BY id DESC LIMIT 1") == [
-                (COMPLETE, "")
-            ]
+            return transaction.execute(query, [ONLY_FAILED]) == [(COMPLETE, "")]
 
     def last_complete_walk(self) -> datetime | None:
         """Return the end time of the latest complete crawl that read all listings, or None."""

@@ -14,7 +14,7 @@ from timecoverspider.dataset.catalog import Catalog
 from timecoverspider.dataset.files import set_aside
 from timecoverspider.dataset.layout import Layout
 from timecoverspider.dataset.lock import Lock, claim
-from timecoverspider.dataset.rows import Crawl, Feed, Image, Record
+from timecoverspider.dataset.rows import Crawl, Failure, Feed, Image, Record
 from timecoverspider.dataset.sqlite import is_corrupt
 from timecoverspider.dataset.survey import Survey
 from timecoverspider.exceptions import DatasetError
@@ -31,7 +31,7 @@ class Dataset:
 
     If *write* is true, the constructor takes the lock, creates a missing folder or catalog, migrates an earlier
     catalog, and deletes the drafts of an interrupted crawl. *catalog_url* and *archive* are the settings CATALOG_URL
-    and ARCHIVE.
+    and ARCHIVE; without an archive, images of any archive may be written.
 
     Raises: DatasetError if the catalog is missing, or the data set cannot be used; DatasetLockedError, with *write*, if
     another process writes.
@@ -61,7 +61,8 @@ class Dataset:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock = Lock(self.layout.lock)
             held.callback(self._lock.close)
-            claim(self.layout.archive, archive)
+            if archive:
+                claim(self.layout.archive, archive)
             for draft in self.layout.drafts.glob("*"):
                 draft.unlink(missing_ok=True)  # the interrupted crawl may still run and delete it too
             if replaceable and is_corrupt(self.layout.catalog):
@@ -96,6 +97,10 @@ class Dataset:
     def feeds(self) -> list[Feed]:
         """Return all published feeds, ordered by path."""
         return self.catalog.feeds()
+
+    def failures(self) -> list[Failure]:
+        """Return the pages that failed in the last crawl that requested them, ordered by URL."""
+        return [failure for failure in self.catalog.failures() if failure.reason]
 
     def crawls(self) -> list[Crawl]:
         """Return all crawls, the oldest first."""

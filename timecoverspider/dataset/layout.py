@@ -43,6 +43,11 @@ class Layout:
         return self.folder / "averages"
 
     @property
+    def report(self) -> Path:
+        """The status of the data set at the end of the last crawl, as JSON."""
+        return self.folder / "report.json"
+
+    @property
     def drafts(self) -> Path:
         """Files that are being written, before they are renamed to their final names."""
         return self.folder / ".incoming"

@@ -48,7 +48,7 @@ def migrate(transaction: Transaction, version: int) -> None:
 
 
 def _from_1_to_2(transaction: Transaction) -> None:
-    for name in TABLES.keys() - {"timecoverspider", "crawls"}:
+    for name in TABLES.keys() - {"timecoverspider", "crawls", "page_requests"}:
         transaction.execute(TABLES[name])
     transaction.execute("ALTER TABLE crawls RENAME COLUMN whole_walk TO complete_walk")
     transaction.execute(f"ALTER TABLE crawls ADD COLUMN spider TEXT NOT NULL DEFAULT '{SPIDER_1}'")
@@ -71,4 +71,8 @@ def _batches(transaction: Transaction) -> Iterator[list[Record]]:
         last = rows[-1][0]
 
 
-_STEPS: dict[int, Callable[[Transaction], None]] = {1: _from_1_to_2}
+def _from_2_to_3(transaction: Transaction) -> None:
+    transaction.execute(TABLES["page_requests"])
+
+
+_STEPS: dict[int, Callable[[Transaction], None]] = {1: _from_1_to_2, 2: _from_2_to_3}

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
 from timecoverspider.dates import iso_date
-from timecoverspider.text import first_text
+from timecoverspider.text import cause, first_text
 
+ONLY_FAILED = "only=failed"  # Crawl.cut_by of a crawl that requests only failed pages, and reads no listings
 _DATES = ("pubDate", "date")  # the fields that can have the date if the spider does not name its own
 
 
@@ -24,6 +25,20 @@ class Page(NamedTuple):
     requests: int  # number of requests that the page yielded then
     last_read: str  # UTC; empty if the page was never read
     failure: str = ""  # why the page, or an image of its records, failed in the last crawl that requested it
+
+
+class Failure(NamedTuple):
+    """A page that failed in the last crawl that requested it, or that has a failed image."""
+
+    url: str
+    reason: str
+    accepted: str = ""  # the reason that a user has accepted, or empty
+    request: str = ""  # the request as JSON, or empty if it cannot be sent without its listing
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether a user has accepted a failure with the same cause."""
+        return bool(self.accepted) and cause(self.accepted) == cause(self.reason)
 
 
 class Image(NamedTuple):
@@ -74,7 +89,7 @@ class Crawl(NamedTuple):
     ended: str | None  # UTC; None if the crawl runs or was killed
     outcome: str | None
     complete_walk: bool | None  # whether the crawl read all listings
-    cut_by: str  # the limit that ended the crawl early, or empty
+    cut_by: str  # the limit that ended the crawl early, ONLY_FAILED, or empty
     stated: int | None  # the number of records according to the site
     known: int | None
     new: int | None

@@ -5,9 +5,9 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 
 from timecoverspider.dataset.database import Transaction
-from timecoverspider.dataset.rows import Fields, Image, Page, Record, to_json
+from timecoverspider.dataset.rows import Failure, Fields, Image, Page, Record, to_json
 
-VERSION = 2
+VERSION = 3
 
 TABLES = {
     "timecoverspider": """
@@ -28,6 +28,12 @@ CREATE TABLE pages (
     last_read TEXT NOT NULL,     -- UTC; empty if the page was never read
     failure TEXT NOT NULL,       -- why the page or an image failed in the last crawl that requested it, or empty
     accepted TEXT NOT NULL       -- the failure that a user has accepted, or empty
+)""",
+    # The requests of failed pages, for crawls that request only these.
+    "page_requests": """
+CREATE TABLE page_requests (
+    url TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    request TEXT NOT NULL        -- JSON: callback, headers, meta and arguments
 )""",
     "records": """
 CREATE TABLE records (
@@ -80,7 +86,7 @@ CREATE TABLE crawls (
     ended TEXT,                  -- NULL if the crawl runs or was killed
     outcome TEXT,
     complete_walk BOOLEAN,       -- whether the crawl read all listings
-    cut_by TEXT NOT NULL,        -- the limit that ended the crawl early, or empty
+    cut_by TEXT NOT NULL,        -- the limit that ended the crawl early, only=failed, or empty
     stated INTEGER,              -- the number of records according to the site
     known INTEGER,
     new INTEGER,
@@ -110,6 +116,7 @@ _SAVE_FAILURE = (
     "INSERT INTO pages (url, records, requests, last_read, failure, accepted) VALUES (?, 0, 0, '', ?, '') "
     "ON CONFLICT (url) DO UPDATE SET failure = excluded.failure"
 )
+_SAVE_REQUEST = _upsert("page_requests", ("url", "request"), ("url",))
 _RECORD = ("key", "item", "rank", "page_url", "crawl", "first_seen", "last_checked")
 _ADD_RECORD = f"INSERT INTO records ({', '.join(_RECORD)}) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id"  # noqa: S608
 _CHANGE_RECORD = (
@@ -142,6 +149,31 @@ def save_pages(transaction: Transaction, pages: Iterable[Page]) -> None:
 def save_failures(transaction: Transaction, failures: Iterable[tuple[str, str]]) -> None:
     """Store why pages failed, as pairs of URL and reason. The other columns of these pages stay unchanged."""
     transaction.executemany(_SAVE_FAILURE, failures)
+
+
+def save_requests(transaction: Transaction, requests: Iterable[tuple[str, str]]) -> None:
+    """Store the requests of failed pages, as pairs of URL and JSON."""
+    transaction.executemany(_SAVE_REQUEST, requests)
+
+
+def accept_failures(transaction: Transaction, urls: Collection[str]) -> list[str]:
+    """Accept the failures of these pages as they are. If a page has not failed, change nothing; return these pages."""
+    failed = {url for (url,) in transaction.execute("SELECT url FROM pages WHERE failure <> ''")}
+    wrong = [url for url in urls if url not in failed]
+    if not wrong:
+        transaction.executemany("UPDATE pages SET accepted = failure WHERE url = ?", [[url] for url in urls])
+    return wrong
+
+
+def settle_failures(transaction: Transaction, current: Collection[str] | None) -> None:
+    """Forget accepted failures that have changed, and all failures of pages that are not *current*, if given."""
+    rows = transaction.execute("SELECT url, failure, accepted FROM pages WHERE failure <> '' OR accepted <> ''")
+    failures = [Failure(*row) for row in rows]
+    gone = [[failure.url] for failure in failures if current is not None and failure.url not in current]
+    changed = [[failure.url] for failure in failures if failure.accepted and not failure.is_accepted]
+    transaction.executemany("UPDATE pages SET failure = '', accepted = '' WHERE url = ?", gone)
+    transaction.executemany("UPDATE pages SET accepted = '' WHERE url = ?", changed)
+    transaction.execute("DELETE FROM page_requests WHERE url NOT IN (SELECT url FROM pages WHERE failure <> '')")
 
 
 def save_record(transaction: Transaction, record: Record, fields: Fields, crawl: int) -> bool:

@@ -20,6 +20,7 @@ class WriteQueue:
         self._images: dict[str, Image] = {}
         self._pages: dict[str, Page] = {}
         self._failures: dict[str, str] = {}
+        self._requests: dict[str, str] = {}
         self._next: asyncio.Future[list[bool]] | None = None
         self._writing = asyncio.Lock()
 
@@ -31,9 +32,11 @@ class WriteQueue:
         """Add a page that was read."""
         self._pages[page.url] = page
 
-    def add_failure(self, url: str, reason: str) -> None:
-        """Add the reason why a page failed."""
+    def add_failure(self, url: str, reason: str, request: str = "") -> None:
+        """Add the reason why a page failed, and its request as JSON if there is one."""
         self._failures[url] = reason
+        if request:
+            self._requests[url] = request
 
     async def save(self, record: Record) -> bool:
         """Write a record, and return whether it is new. On return the record is on disk."""
@@ -57,11 +60,13 @@ class WriteQueue:
             images, self._images = self._images, {}
             pages, self._pages = self._pages, {}
             failures, self._failures = self._failures, {}
+            requests, self._requests = self._requests, {}
             return await asyncio.to_thread(
                 self._catalog.save,
                 records=records,
                 images=images.values(),
                 pages=pages.values(),
                 failures=failures,
+                requests=requests,
                 crawl=self._crawl,
             )
