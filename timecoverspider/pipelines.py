@@ -44,6 +44,7 @@ class ImageStorePipeline(FilesPipeline):
         self._slots = asyncio.Semaphore(_AT_A_TIME)
         self._recent: dict[str, Image] = {}  # the latest images of this crawl: many records may have the same one
         self._tasks: dict[str, asyncio.Task[Image]] = {}
+        self._checks = state.refresh or state.only_failed  # a stored image may be the one that failed to change
         self._damaged = {image.path for image in state.survey.damaged}
         # If no image was stored before the crawl, no request needs to be conditional.
         self._may_be_stored = any(state.dataset.layout.images.glob("*"))
@@ -181,7 +182,7 @@ class ImageStorePipeline(FilesPipeline):
         Raises: FileException if the catalog fails.
         """
         image = self._recent.get(path)
-        if image is None and self._may_be_stored and not self._state.refresh and path not in self._damaged:
+        if image is None and self._may_be_stored and not self._checks and path not in self._damaged:
             try:
                 image = self._state.dataset.catalog.find_image(path)
             except CatalogError as error:

@@ -1,5 +1,6 @@
 """A feed that cannot be written is refused before the crawl, or ends it with its name and exit status 1."""
 
+import json
 import os
 import socket
 from pathlib import Path
@@ -54,6 +55,8 @@ def test_feed_whose_disk_is_full_is_named_and_not_counted(tmp_path: Path, form: 
     assert "Aborted: cannot write full: No space left on device. 3 covers stored, " in last_line(done)
     assert "Stored" not in done.stderr
     assert "Traceback" not in done.stderr
+    report = json.loads((tmp_path / "output" / "report.json").read_bytes())
+    assert (report["complete"], report["crawls"][-1]["outcome"]) == (False, "aborted")
     assert ARCHIVE.crawl(tmp_path).returncode == 0
     assert len(records(tmp_path)) == 3
 

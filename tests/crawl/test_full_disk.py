@@ -1,5 +1,6 @@
 """Crawls that are out of space."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,8 @@ def _fill_the_disk(folder: Path, limit: int, said: str, *arguments: str) -> None
     assert said in last_line(done).partition(" covers in ")[0]
     assert "Traceback" not in done.stderr
     assert_complete(folder)
+    report = json.loads((folder / "output" / "report.json").read_bytes())
+    assert report["crawls"][-1]["outcome"] == "aborted"
     assert len(archive.requests_to("content.time.com")) < 350
     done = archive.crawl(folder, *arguments)
     assert done.returncode == 0, done.stderr

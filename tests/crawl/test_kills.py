@@ -1,5 +1,6 @@
 """Crawls that are killed at any instant."""
 
+import json
 import random
 import sqlite3
 import subprocess
@@ -38,6 +39,8 @@ def test_crawl_that_is_killed_at_any_instant_loses_nothing(
             process.kill()
             process.communicate()
     assert_complete(tmp_path)
+    if (report := tmp_path / "output" / "report.json").exists():
+        assert json.loads(report.read_bytes())["records"] == 40
     stored = 0
     if (tmp_path / "output" / "catalog.db").exists():
         tables = {name for (name,) in rows(tmp_path, "SELECT name FROM sqlite_master WHERE type = 'table'")}

@@ -1,6 +1,8 @@
 """How a crawl ends, and what the catalog says of it."""
 
 import asyncio
+import json
+import logging
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -186,6 +188,37 @@ def test_repair_is_no_crawl_for_the_catalog(tmp_path: Path) -> None:
         close(state)
         assert state.outcome is None
     assert rows(tmp_path, "SELECT count(*) FROM crawls") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "outcome"), [("finished", "complete"), ("shutdown", "interrupted"), ("aborted", "aborted")]
+)
+def test_crawl_leaves_a_report_however_it_ends(tmp_path: Path, reason: str, outcome: str) -> None:
+    fill(tmp_path, DAYS[:2])
+    with make_crawler(tmp_path) as crawler:
+        crawler.engine = FakeEngine(running=False)  # type: ignore[assignment]
+        state = CrawlState.of(crawler)
+        if reason == "shutdown":
+            state.interrupt(signal.SIGTERM)
+        if reason == "aborted":
+            state.abort("a full disk")
+        close(state, reason)
+        state.engine_stopped()
+    report = json.loads((tmp_path / "output" / "report.json").read_bytes())
+    assert (report["crawls"][-1]["outcome"], report["complete"]) == (outcome, outcome == "complete")
+
+
+def test_report_that_cannot_be_written_is_a_warning_and_the_data_set_is_closed(
+    state: CrawlState, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "output" / "report.json").mkdir()
+    close(state)
+    state.engine_stopped()
+    [line] = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert "report.json" in line.getMessage()
+    assert state.outcome is None
+    with make_crawler(tmp_path):  # the lock is free
+        pass
 
 
 class Unkeyed(Spider):

@@ -1,6 +1,7 @@
 """What need not be requested, what is pending, and what has failed."""
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 from scrapy.http import Request
 
+from timecoverspider.dataset.dataset import Dataset
 from timecoverspider.dataset.rows import Page
 from timecoverspider.exceptions import (
     DatasetLockedError,
@@ -220,6 +222,82 @@ def test_page_that_was_read_after_it_failed_has_still_failed(state: CrawlState, 
     state.record_page(page(), known=0, is_start=False)
     close(state)
     assert failures(tmp_path) == {URL: "its image is gone"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "arguments", "forgets"),
+    [("finished", {}, True), ("shutdown", {}, False), ("finished", {"limit": "1"}, False)],
+)
+def test_failure_of_a_page_that_the_site_no_longer_has_is_forgotten_after_a_crawl_of_all_listings(
+    tmp_path: Path, reason: str, arguments: dict[str, Any], forgets: bool
+) -> None:
+    fill(tmp_path, DAYS[2:4])
+    rows(tmp_path, f"INSERT INTO pages VALUES ('{OTHER}', 0, 0, '', 'HTTP 404', '')")
+    with make_crawler(tmp_path, arguments=arguments) as crawler:
+        state = CrawlState.of(crawler)
+        state.record_failure(URL, "HTTP 503")
+        if state.has_limit:
+            state.cut("limit")
+        close(state, reason)
+    assert set(failures(tmp_path)) == ({URL} if forgets else {URL, OTHER})
+
+
+def test_page_that_is_pending_at_the_end_of_a_finished_crawl_has_failed(tmp_path: Path) -> None:
+    for reason in ("shutdown", "finished"):
+        with make_crawler(tmp_path) as crawler:
+            state = CrawlState.of(crawler)
+            state.request_scheduled(Request(URL))
+            close(state, reason)
+        assert list(failures(tmp_path)) == ([URL] if reason == "finished" else [])
+
+
+# Failures that a user has accepted.
+
+
+def accept(folder: Path, reason: str = "HTTP 404") -> None:
+    with Dataset(folder / "output", write=True) as dataset:
+        dataset.catalog.save(failures={URL: reason})
+        assert dataset.catalog.accept_failures([URL]) == []
+
+
+@pytest.mark.parametrize(("reason", "counts"), [("HTTP 404", 0), ("HTTP 500", 1)])
+def test_accepted_failure_is_no_error_unless_it_changes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, reason: str, counts: int
+) -> None:
+    accept(tmp_path)
+    with make_crawler(tmp_path) as crawler:
+        state = CrawlState.of(crawler)
+        state.record_failure(URL, reason)
+        assert (len(state.missing), state.accepted) == (counts, 1 - counts)
+        close(state)
+        assert (state.outcome is None) == (not counts)
+    assert len([record for record in caplog.records if record.levelno == logging.ERROR]) == counts
+    assert failures(tmp_path) == {URL: reason}
+    assert rows(tmp_path, "SELECT accepted FROM pages") == [("" if counts else "HTTP 404",)]
+
+
+def test_page_without_a_record_that_is_accepted_is_one_of_those_that_the_site_states(tmp_path: Path) -> None:
+    fill(tmp_path, DAYS[1:4])
+    accept(tmp_path)
+    with make_crawler(tmp_path) as crawler:
+        state = CrawlState.of(crawler)
+        state.stated = 4
+        assert state.may_stop_early(0)
+        assert not state.is_known(URL)  # a listing has it: the middleware counts the request
+        assert not state.may_stop_early(0)
+        assert state.may_stop_early(1)
+
+
+def test_accepted_failure_that_no_listing_showed_stays_if_the_listings_ended_early(tmp_path: Path) -> None:
+    fill(tmp_path, DAYS[1:4])
+    accept(tmp_path)
+    for ends_early in (True, False):
+        with make_crawler(tmp_path) as crawler:
+            state = CrawlState.of(crawler)
+            if ends_early:
+                state.stop_early()
+            close(state)
+        assert bool(failures(tmp_path)) == ends_early
 
 
 def test_failure_of_an_earlier_crawl_is_forgotten_when_the_page_is_read(tmp_path: Path) -> None:

@@ -48,6 +48,13 @@ def test_closing_line_names_feed_stored_covers_new_ones_and_requests(
         assert part in message
 
 
+def test_closing_line_counts_accepted_failures(crawler: Crawler, caplog: pytest.LogCaptureFixture) -> None:
+    state = CrawlState.of(crawler)
+    state._accepted = {cover_url(DAYS[10]): "HTTP 404"}
+    state.record_failure(cover_url(DAYS[10]), "HTTP 404")
+    assert "nothing new, 1 accepted as failed" in closing_line(crawler, caplog).getMessage()
+
+
 def test_closing_line_counts_images_after_the_data_set_is_closed(
     crawler: Crawler, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -20,6 +20,7 @@ _SPIDER_ARGUMENTS = {
     "full": re.compile("[01]"),
     "refresh": re.compile("[01]"),
     "limit": re.compile("[1-9][0-9]{0,8}", re.ASCII),
+    "only": re.compile("failed"),
 }
 
 
@@ -73,7 +74,8 @@ class Command(ScrapyCrawl):
         return (
             "Collect the covers that are not stored yet, and write the whole data set to FILE. "
             "-a full=1 reads all listings, -a refresh=1 also requests every stored page again, -a limit=50 ends after "
-            "50 records; other arguments reach the spider. "
+            "50 records, -a only=failed requests only the pages that failed last, and no listings; other arguments "
+            "reach the spider. "
             "Exit status: 0 the data set is complete; 1 the crawl was aborted or could not start; 2 wrong usage; "
             "3 some covers are missing; 4 the archive could not be read; 5 another crawl is running; "
             "130 or 143 interrupted."
@@ -100,7 +102,9 @@ class Command(ScrapyCrawl):
             _refuse(f"cannot write {error.filename}: {error.strerror}")
         for name, value in opts.spargs.items():
             if name in _SPIDER_ARGUMENTS and not _SPIDER_ARGUMENTS[name].fullmatch(value):
-                _refuse(f"-a {name}={value}: use -a full=1, -a refresh=1, -a limit=50")
+                _refuse(f"-a {name}={value}: use -a full=1, -a refresh=1, -a limit=50, -a only=failed")
+            if name == "only" and "1" in (opts.spargs.get("full"), opts.spargs.get("refresh")):
+                _refuse("-a only=failed reads no listings: leave out -a full=1 and -a refresh=1")
             if name == "repair":
                 _refuse("-a repair is for scrapy verify --repair")
         assert self.settings is not None  # noqa: S101 (set by scrapy.cmdline)

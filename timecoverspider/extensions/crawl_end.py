@@ -9,7 +9,9 @@ from typing import Any
 from scrapy import Request
 from scrapy.crawler import Crawler
 
+from timecoverspider.dataset.status import read_status, write_report
 from timecoverspider.exceptions import (
+    COMPLETE,
     AbortedError,
     CatalogError,
     CrawlError,
@@ -20,9 +22,11 @@ from timecoverspider.exceptions import (
 )
 from timecoverspider.extensions.known_pages import KnownPages
 from timecoverspider.text import one_line
+from timecoverspider.utils.spider import dataset_options
 
 logger = logging.getLogger(__name__)
 
+NOT_STORED = "requested, but no record was stored"
 _PIPELINE = "timecoverspider.pipelines.ImageStorePipeline"
 
 
@@ -37,8 +41,12 @@ class CrawlEnd(KnownPages):
         self._taken = self._open_items = 0  # items that count towards the limit, and those of them in the pipelines
         self._pending: dict[str, Request] = {}  # requested pages that are not read yet, by URL
         self._failed: dict[str, str] = {}  # reason by URL, for pages that failed or have a failed image
+        self._excused: set[str] = set()  # URLs of failed pages, if a user has accepted the failure
+        self._unread = ""  # if only failed pages are requested: why not all listings had been read before
         self._site_error = self._abort_reason = self._cut_by = ""
         self._signal = 0
+        self._number = 0  # the crawl's id in the catalog; 0 if it only repairs
+        self._written = ""  # the outcome in the catalog
         self._has_pipeline = False
         self._finished = self._stopped_early = self._has_loop = False
 
@@ -85,9 +93,15 @@ class CrawlEnd(KnownPages):
         self._has_loop = True
 
     @property
+    def _reads_no_listings(self) -> bool:
+        return self.repairs or self.only_failed
+
+    @property
     def is_cut(self) -> bool:
         """Whether the crawl does not read all listings."""
-        return bool(self._cut_by or self._site_error or self._stopped_early or self._has_loop or self.repairs)
+        return (
+            bool(self._cut_by or self._site_error or self._stopped_early or self._has_loop) or self._reads_no_listings
+        )
 
     def abort(self, reason: str) -> None:
         """End the crawl because of a fatal error; only the first reason is kept."""
@@ -133,13 +147,22 @@ class CrawlEnd(KnownPages):
 
     @property
     def missing(self) -> dict[str, str]:
-        """The reason by URL, for each page without a stored record, with a damaged image, or with a failure."""
+        """The reason by URL, for each page without a stored record, with a damaged image, or with a failure.
+
+        Without the failures that a user has accepted.
+        """
         damaged = [url for image in self.survey.damaged for url in self.survey.pages_with(image)]
-        return (
+        missing = (
             dict.fromkeys(damaged, "the image file is missing or damaged")
-            | ({} if self._is_limited else dict.fromkeys(self._pending, "requested, but no record was stored"))
+            | ({} if self._is_limited else dict.fromkeys(self._pending, NOT_STORED))
             | self._failed
         )
+        return {url: reason for url, reason in missing.items() if url not in self._excused}
+
+    @property
+    def accepted(self) -> int:
+        """The number of failures that a user has accepted."""
+        return len(self._excused)
 
     @property
     def outcome(self) -> CrawlError | None:
@@ -153,9 +176,32 @@ class CrawlEnd(KnownPages):
         if self._site_error:
             return SiteError(self._site_error)
         if self.missing or not (self._is_read_to_the_end or self._is_limited):
-            return IncompleteError(self._cut_by)
+            return IncompleteError(self._cut_by or self._unread)
         return None
 
     @property
     def _is_read_to_the_end(self) -> bool:
-        return self.repairs or (self._finished and not self._cut_by and not self._has_loop)
+        return self.repairs or (self._finished and not (self._cut_by or self._has_loop or self._unread))
+
+    @property
+    def _label(self) -> str:
+        return self.outcome.label if self.outcome else COMPLETE
+
+    def _current_failures(self) -> set[str] | None:
+        """Return the pages that have failed and still exist, or None if the crawl did not read all listings."""
+        if not self._is_read_to_the_end or self._reads_no_listings:
+            return None
+        unread = self._accepted.keys() if self._stopped_early else ()
+        return {*self._failed, *self._pending, *unread}
+
+    def leave_report(self) -> None:
+        """Write the status of the data set to ``report.json``."""
+        if self._number and self._label != self._written:  # a feed could not be written
+            with suppress(CatalogError):
+                self.dataset.catalog.end_crawl(self._number, outcome=self._label)
+        try:
+            options = dataset_options(self._crawler.settings, self.dataset.folder)
+            status = read_status(self.dataset, self.survey, options=options, ended_as=self._label)
+            write_report(self.dataset.layout, status)
+        except (CatalogError, OSError) as error:
+            logger.warning("Cannot write %s: %s", self.dataset.layout.report, getattr(error, "strerror", None) or error)

@@ -10,14 +10,16 @@ from scrapy import Request, Spider, signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 
-from timecoverspider.dataset.rows import Image, Page
+from timecoverspider.dataset.rows import ONLY_FAILED, Failure, Image, Page
+from timecoverspider.dataset.status import crawl_status, listings_problem
 from timecoverspider.dataset.write_queue import WriteQueue
-from timecoverspider.exceptions import COMPLETE, CatalogError
-from timecoverspider.extensions.crawl_end import CrawlEnd
+from timecoverspider.exceptions import CatalogError
+from timecoverspider.extensions.crawl_end import NOT_STORED, CrawlEnd
 from timecoverspider.extensions.opening import open_dataset
 from timecoverspider.text import one_line
 from timecoverspider.utils.budget import Budget
 from timecoverspider.utils.request import page_url
+from timecoverspider.utils.stored_request import STORED
 
 logger = logging.getLogger(__name__)
 
@@ -59,13 +61,21 @@ class CrawlState(CrawlEnd):
             self.known = len(self.survey.pages)  # pages of one record each
             days = 0 if self._has_argument("full") else settings.getfloat("AUDIT_EVERY_DAYS")
             self._audited_since = (datetime.now(UTC) - timedelta(days=days)).isoformat()
-            self._may_stop_early = self._has_recent_audit() and not self._has_argument("full") and not self.refresh
-            self._number = (
-                0 if self.repairs else self.dataset.catalog.begin_crawl(self._spider.name, settings["ARCHIVE"])
+            self._may_stop_early = self._has_recent_audit() and not (
+                self._has_argument("full") or self.refresh or self.only_failed
             )
+            self._read_failures()
+            self._number = 0 if self.repairs else self._begin()
             self.queue = WriteQueue(self.dataset.catalog, self._number)
             self._listed = None if self.dataset.catalog.fields.key else set()
             self._held = held.pop_all()
+
+    def _begin(self) -> int:
+        catalog = self.dataset.catalog
+        if self.only_failed:
+            self._unread = listings_problem(map(crawl_status, catalog.crawls()))
+        cut_by = ONLY_FAILED if self.only_failed else ""
+        return catalog.begin_crawl(self._spider.name, self._crawler.settings["ARCHIVE"], cut_by)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -116,14 +126,20 @@ class CrawlState(CrawlEnd):
         if page.url not in self._failed:
             self.queue.add_page(page)
 
-    def record_failure(self, url: str, reason: str) -> None:
+    def record_failure(self, url: str, reason: str, request: Request | None = None) -> None:
         """Record that a page, or an image of its record, failed: one log line and a stat."""
         self._pending.pop(url, None)
-        if url not in self._failed:
-            self._failed[url] = one_line(reason)
-            self.queue.add_failure(url, self._failed[url])
+        if url in self._failed:
+            return
+        failure = Failure(url, one_line(reason), self._accepted.get(url, ""))
+        self._failed[url] = failure.reason
+        self.queue.add_failure(url, failure.reason, request.meta.get(STORED, "") if request else "")
+        if failure.is_accepted:
+            self._excused.add(url)
+            logger.info("Failed as accepted: <%s>: %s", url, failure.reason)
+        else:
             self._crawler.stats.inc_value("covers/failed")
-            logger.error("Failed: <%s>: %s", url, self._failed[url])
+            logger.error("Failed: <%s>: %s", url, failure.reason)
 
     # Records and images.
 
@@ -194,7 +210,7 @@ class CrawlState(CrawlEnd):
         """
         async with self._settle_lock:
             await self.queue.flush()
-            if self._listed is not None and self.outcome is None and not self._stopped_early and not self.repairs:
+            if self._listed is not None and self.outcome is None and not self.is_cut:
                 await asyncio.to_thread(self.dataset.catalog.forget_moved, self._number, self._listed)
                 self._listed = None
 
@@ -202,15 +218,19 @@ class CrawlState(CrawlEnd):
         self._finished = reason == "finished"
         if not self._finished:
             self.cut(reason)
-        outcome = self.outcome
         try:
+            for url, request in self._pending.items():
+                if self._finished:
+                    self.queue.add_failure(url, NOT_STORED, request.meta.get(STORED, ""))
             await self.settle()
             if self._number:
+                self.dataset.catalog.settle_failures(self._current_failures())
+                self._written = self._label
                 self.dataset.catalog.end_crawl(
                     self._number,
-                    outcome=outcome.label if outcome else COMPLETE,
-                    complete_walk=self._is_read_to_the_end and not self._stopped_early,
-                    cut_by=self._cut_by,
+                    outcome=self._written,
+                    complete_walk=self._is_read_to_the_end and not (self._stopped_early or self.only_failed),
+                    cut_by=ONLY_FAILED if self.only_failed else self._cut_by,
                     stated=self.stated,
                     known=self.stored - self.new,
                     new=self.new,
@@ -222,4 +242,5 @@ class CrawlState(CrawlEnd):
 
     def engine_stopped(self) -> None:
         self._images = self.images  # for the closing line, which is logged when the data set is closed
+        self.leave_report()
         self._held.close()

@@ -8,7 +8,7 @@ from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem, NotConfigured
 from scrapy.exporters import PythonItemExporter
-from scrapy.http import Response
+from scrapy.http import Request, Response
 from scrapy.utils.serialize import ScrapyJSONEncoder
 from twisted.python.failure import Failure
 
@@ -32,6 +32,10 @@ def _plain(item: Any) -> dict[str, Any]:
     text = _ENCODER.encode(_EXPORTER.export_item(item) if serializes else dict(adapter))
     values: dict[str, Any] = json.loads(text.encode())
     return values
+
+
+def _request(response: Response | None) -> Request | None:
+    return response.request if response else None
 
 
 class IncompleteItemError(DropItem):
@@ -66,16 +70,16 @@ class ItemStore:
     async def item_scraped(self, item: Any, response: Response | None) -> None:
         """Save an item on disk; if this item cannot be saved, record its page as failed, and continue."""
         state = CrawlState.of(self._crawler)
-        await self._save(state, item, self._page_of(response))
+        await self._save(state, item, response)
         state.end_item()
 
-    async def _save(self, state: CrawlState, item: Any, page: str) -> None:
-        time = now()
+    async def _save(self, state: CrawlState, item: Any, response: Response | None) -> None:
+        page, time = self._page_of(response), now()
         try:
             values = _plain(item)
             key = state.dataset.catalog.fields.key_of(values)
         except (TypeError, ValueError) as error:
-            state.record_failure(page, f"the item cannot be saved: {brief(error)}")
+            state.record_failure(page, f"the item cannot be saved: {brief(error)}", _request(response))
             return
         try:
             is_new = await state.queue.save(Record(key, values, page, time, time))
@@ -89,7 +93,7 @@ class ItemStore:
         if isinstance(exception, EnoughRecordsError):
             return
         if isinstance(exception, IncompleteItemError):
-            state.record_failure(self._page_of(response), str(exception))
+            state.record_failure(self._page_of(response), str(exception), _request(response))
         else:
             state.dropped += 1
         state.end_item()
@@ -98,7 +102,7 @@ class ItemStore:
         """Record a failure if a pipeline raised an unexpected error; Scrapy logs the traceback."""
         state, error = CrawlState.of(self._crawler), failure.value
         if isinstance(error, Exception) and is_about_page(error):
-            state.record_failure(self._page_of(response), describe(error))
+            state.record_failure(self._page_of(response), describe(error), _request(response))
         else:
             state.abort(describe(error))
         state.end_item()

@@ -139,6 +139,8 @@ class Progress:
         images = os.path.relpath(state.dataset.layout.images)
         requests = stats.get_value("downloader/request_count", 0)
         new = f"{state.new:,} new" if state.new else "nothing new"
+        if state.accepted:
+            new = f"{new}, {state.accepted:,} accepted as failed"
         if state.stated is not None:
             new = f"{new}, {state.stated:,} on the site"
         return (

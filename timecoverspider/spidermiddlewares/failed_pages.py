@@ -1,7 +1,8 @@
 """Retry invalid pages, and record every failed page."""
 
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Self
 
@@ -18,6 +19,9 @@ from timecoverspider.extensions.crawl_state import CrawlState
 from timecoverspider.spider_errors import describe, is_about_page
 from timecoverspider.text import brief
 from timecoverspider.utils.request import page_url
+from timecoverspider.utils.stored_request import STORED, from_text, to_text
+
+logger = logging.getLogger(__name__)
 
 INVALID, RETRIED = "invalid", "retried"  # flags of a response: failed for good; will be retried
 PARTLY_READ = "partly_read"  # flag of a response: the spider yielded items or item pages before it failed
@@ -31,6 +35,27 @@ _MIN_INVALID = 10  # fewer invalid pages do not show that the layout has changed
 
 class InvalidPageError(ValueError):
     """A page is invalid. Raised by this middleware and IncrementalCrawlMiddleware; spiders raise ValueError."""
+
+
+def failed_requests(crawler: Crawler) -> Iterator[Request]:
+    """Yield the requests of the pages that have failed before, for a crawl that requests only these.
+
+    A page whose request could not be stored stays failed, unless its image is requested anyway, because it is damaged.
+    """
+    state, survey = CrawlState.of(crawler), CrawlState.of(crawler).survey
+    repaired = {url for image in survey.damaged for url in survey.pages_with(image)}
+    unknown = 0
+    for failure in state.failed_before:
+        try:
+            yield from_text(failure.request, crawler.spider)
+        except ValueError:
+            if failure.url not in repaired:
+                unknown += 1
+                state.record_failure(failure.url, failure.reason)
+    if unknown:
+        logger.warning(
+            "%s of the failed pages can only be requested with their listings: leave out -a only=failed", f"{unknown:,}"
+        )
 
 
 class FailedPagesMiddleware:
@@ -59,8 +84,9 @@ class FailedPagesMiddleware:
         return middleware
 
     def request_scheduled(self, request: Request) -> None:
-        """Wrap the errback of every request, so that _failed is called if the download fails."""
+        """Store every request, and wrap its errback, so that _failed is called if the download fails."""
         if not isinstance(request.errback, partial) or request.errback.func != self._failed:
+            request.meta[STORED] = to_text(request, self._crawler.spider)
             request.errback = partial(self._failed, request.errback)
             request.meta.setdefault("download_maxsize", self._max_size)
 
@@ -134,7 +160,7 @@ class FailedPagesMiddleware:
         if invalid:  # if it has failed before, it tells nothing about a changed layout
             before = self._state.dataset.catalog.find_page(url)
             invalid = not (before and before.failure)
-        self._state.record_failure(url, reason)
+        self._state.record_failure(url, reason, request)
         self._first_failure = self._first_failure or f"<{url}>: {reason}"
         self._invalid += invalid
         if self._invalid >= _MIN_INVALID and self._has_layout_changed(self._limit):
@@ -144,7 +170,7 @@ class FailedPagesMiddleware:
         """Record a site error if no page had a record, and pages are invalid or no listed page is stored."""
         if self._state.pending or self._state.saved or self._state.has_site_error or self._state.repairs:
             return
-        if self._state.item_pages_read:
+        if self._state.item_pages_read or self._state.only_failed:
             return
         if self._first_failure and (self._state.pages_read or self._state.known_pages_listed):
             self._has_layout_changed(0)

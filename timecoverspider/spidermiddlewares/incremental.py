@@ -22,6 +22,7 @@ from timecoverspider.spidermiddlewares.failed_pages import (
     ROLE,
     START,
     InvalidPageError,
+    failed_requests,
 )
 from timecoverspider.spidermiddlewares.listings import Listings
 from timecoverspider.utils.request import page_url
@@ -74,8 +75,11 @@ class IncrementalCrawlMiddleware:
         return middleware
 
     async def process_start(self, start: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        """Pass the start requests, then fetch damaged images (not in a refresh). Repair mode: only damaged images."""
-        if not self._state.repairs:
+        """Pass the start requests, those of failed pages, or none (repair); fetch damaged images (not in a refresh)."""
+        if self._state.only_failed:
+            for request in failed_requests(self._crawler):
+                yield request
+        elif not self._state.repairs:
             try:
                 async for output in start:
                     if isinstance(output, Request):
@@ -120,6 +124,8 @@ class IncrementalCrawlMiddleware:
         seen.requests += 1
         self._count_stated(request, response.url)
         url = page_url(request, self._crawler.spider)
+        if self._state.only_failed and self._state.need_not_request(url, is_item_page=False):
+            return False
         if self._is_pagination(request, response):
             request.meta[ROLE] = LISTING
             seen.pagination.append(request)
@@ -218,7 +224,8 @@ class IncrementalCrawlMiddleware:
     def spider_idle(self) -> None:
         """Record a site error if the listings contain too few of the known or of the stated records."""
         state, listings = self._state, self._listings
-        if 1 < len(self._emptied) > self._yielding and not state.pending and not state.has_site_error:
+        is_over = not (state.pending or state.has_site_error or state.only_failed)
+        if is_over and 1 < len(self._emptied) > self._yielding:
             reason = f"{len(self._emptied):,} pages that yielded items or requests before yield nothing now"
             state.record_site_error("", reason)
         if state.pending or state.is_cut:  # pending: a retry is waiting

@@ -73,6 +73,12 @@ def _host(url: object) -> str:
         return ""
 
 
+def dataset_options(settings: BaseSettings, folder: Path) -> list[str]:
+    """Return the options with which another command finds the data set in a folder."""
+    is_set = (settings.getpriority("FILES_STORE") or 0) >= SETTINGS_PRIORITIES["cmdline"]
+    return ["-s", f"FILES_STORE={folder}"] if is_set else []
+
+
 def dataset_folder(settings: BaseSettings, name: str) -> str:
     """Return the folder of a spider's data set.
 
