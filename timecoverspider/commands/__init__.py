@@ -30,10 +30,5 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 _open_closed_streams()
-if Path(sys.argv[0]).name in ("scrapy", "__main__.py") and sys.argv[1:2] in (
-    ["averages"],
-    ["crawl"],
-    ["gallery"],
-    ["verify"],
-):
+if Path(sys.argv[0]).name in ("scrapy", "__main__.py") and _INTERRUPTIBLE.intersection(sys.argv[1:2]):
     signal.signal(signal.SIGINT, _end)

@@ -76,7 +76,7 @@ def render(page: Page) -> str:
         count=len(page.tiles),
         span=_span(dates),
         missing=_missing(stated[-1] if stated else None, catalog.count()),
-        failures=[(failed.url, failed.failure) for failed in catalog.pages() if failed.failure],
+        failures=[(page.url, page.reason) for page in page.dataset.failures() if not page.is_accepted],
         named=_NAMED,
         views=_views(with_dates=bool(page.decades)),
         decades=page.decades,
