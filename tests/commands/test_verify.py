@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 from data_set import feed, image_path, records
 from mock_archive import DAYS, INDEX, MockArchive
+from sample_dataset import write_metadata
 from scrapy_command import FULL_SPEED, Done, environment, run_scrapy, scrapy_command
 from serving import serving
 from yarl import URL
@@ -68,6 +69,7 @@ def _store_invalid(folder: Path) -> None:
     with Dataset(folder / "output", write=True, archive="live") as dataset:
         [image] = [image for image in dataset.images() if image.url == image_url(DAYS[7])]
         dataset.catalog.save(images=[image._replace(checksum=hashlib.md5(content).hexdigest())])
+        write_metadata(dataset)
         items = [record.item for record in dataset.records()]
     (folder / "output.json").write_text(json.dumps(items))
 

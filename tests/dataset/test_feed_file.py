@@ -9,6 +9,7 @@ import pytest
 from timecoverspider.dataset import feed_file
 from timecoverspider.dataset.dataset import Dataset
 from timecoverspider.dataset.feed_file import Draft, FeedFile
+from timecoverspider.dataset.files import sha256
 from timecoverspider.exceptions import FeedError, UsageError
 
 
@@ -186,7 +187,7 @@ def test_draft_knows_the_sha256_of_its_file(tmp_path: Path) -> None:
     for content in (b"[", b"]"):
         draft.write(content)
     draft.finish()
-    assert draft.sha256 == feed_file._sha256(tmp_path / "new" / "draft")
+    assert draft.sha256 == sha256(tmp_path / "new" / "draft")
 
 
 def other_data_set(tmp_path: Path) -> Dataset:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from data_set import image_path, records
 from mock_archive import DAYS
-from sample_dataset import make_dataset
+from sample_dataset import make_dataset, write_metadata
 
 from timecoverspider.dataset.dataset import Dataset
 from timecoverspider.dataset.layout import Layout
@@ -98,6 +98,7 @@ def _describe_as_it_is(folder: Path, file: Path) -> None:
         [image] = [image for image in dataset.images() if image.path == dataset.layout.path(file)]
         changed = image._replace(checksum=hashlib.md5(content).hexdigest(), bytes=len(content))
         dataset.catalog.save(images=[changed])
+        write_metadata(dataset)
 
 
 def test_file_that_no_record_has_is_unknown(small_folder: Path) -> None:

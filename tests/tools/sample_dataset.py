@@ -15,6 +15,7 @@ from PIL import Image as Picture
 
 from timecoverspider.dataset.catalog import Catalog
 from timecoverspider.dataset.dataset import Dataset
+from timecoverspider.dataset.metadata import MetadataFile
 from timecoverspider.dataset.rows import Fields, Image, Record
 from timecoverspider.replica.pages import cover_url, image_url
 
@@ -62,11 +63,21 @@ def small_jpeg(comment: str) -> bytes:
     return file.getvalue()
 
 
+def write_metadata(dataset: Dataset) -> str:
+    """Write metadata.jsonl as a crawl does, and return the warning."""
+    survey = dataset.survey()
+    with closing(MetadataFile(dataset, survey)) as metadata:
+        for _ in metadata.passing(dataset.complete_records(survey)):
+            pass
+        return metadata.publish()
+
+
 def make_dataset(folder: Path, days: Sequence[date]) -> None:
     """Make the data set and the feed that a crawl of these issues leaves, with images of 500 bytes."""
     with Dataset(folder / "output", write=True, archive="live") as dataset:
         dataset.catalog.describe("covers", COVERS)
         save(dataset.catalog, *(_store_cover(folder, day, number) for number, day in enumerate(days)))
+        write_metadata(dataset)
         items = [record.item for record in dataset.records()]
     (folder / "output.json").write_text(json.dumps(items))
 

@@ -2,6 +2,7 @@
 
 import json
 from array import array
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -298,6 +299,25 @@ class Catalog:
     def find_image(self, path: str) -> Image | None:
         """Return the image with this path, or None."""
         return next((image for image, _ in self.records_with([path]).values()), None)
+
+    def shared_images(self) -> set[str]:
+        """Return the paths of images that several records have, or one record several times."""
+        if self._is_version_1():
+            paths = [image.path for record in self.records() for image in record.images]
+            return {path for path, number in Counter(paths).items() if number > 1}
+        query = "SELECT path FROM record_images GROUP BY path HAVING count(*) > 1"
+        return {path for (path,) in self._database.stream(query)}
+
+    def metadata_digests(self) -> list[str]:
+        """Return the SHA-256 of each metadata.jsonl that this data set wrote and that may be on disk."""
+        with self._database.transaction() as transaction:
+            rows = transaction.execute("SELECT value FROM dataset WHERE name = 'metadata'")
+        return rows[0][0].split() if rows else []
+
+    def save_metadata_digests(self, digests: Iterable[str]) -> None:
+        """Store the SHA-256 of the metadata.jsonl that is being written, and of the one that it replaces."""
+        with self._database.transaction(write=True) as transaction:
+            save_facts(transaction, {"metadata": " ".join(digests)})
 
     def describe(self, spider: str, fields: Fields, hosts: Collection[str] = ()) -> None:
         """Store the spider's name and fields, and add *hosts* to those of its site.

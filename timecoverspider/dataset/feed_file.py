@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from timecoverspider.dataset.dataset import Dataset
-from timecoverspider.dataset.files import flush_folder, set_aside
+from timecoverspider.dataset.files import flush_folder, set_aside, sha256
 from timecoverspider.dataset.rows import Feed, now
 from timecoverspider.exceptions import FeedError, UsageError
 
@@ -97,7 +97,7 @@ class FeedFile:
             raise UsageError(f"cannot write {self.path}: it is a folder")
         if (owner := self._read_owner()) and self.path.is_file():
             folder = (self.path.parent / owner.folder).resolve()
-            if folder != self._dataset.folder and folder.is_dir() and _sha256(self.path) == owner.sha256:
+            if folder != self._dataset.folder and folder.is_dir() and sha256(self.path) == owner.sha256:
                 raise UsageError(f"{self.path} is the feed of the data set in {folder}: choose another file with -o")
 
     def open(self) -> Draft:
@@ -127,7 +127,7 @@ class FeedFile:
                 draft.path.unlink()
 
     def _replace(self, feed: Feed, draft: Path, *, complete: bool) -> str:
-        current = _sha256(self.path) if self.path.exists() else ""
+        current = sha256(self.path) if self.path.exists() else ""
         ours = {known.sha256: known.records for known in self._dataset.feeds()}
         warning = ""
         if current != feed.sha256:
@@ -172,8 +172,3 @@ class FeedFile:
             draft = self._owner.with_name(f"{self._owner.name}.{os.getpid()}.tmp")
             draft.write_text(json.dumps(owner._asdict()))
             draft.replace(self._owner)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

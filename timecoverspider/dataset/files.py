@@ -1,10 +1,15 @@
 """Write files atomically: completely, or not at all."""
 
+import hashlib
 import os
 import stat
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import BinaryIO
+
+_PART = 2**20  # bytes that are copied at once
 
 
 def write_atomically(target: Path, content: bytes, drafts: Path) -> None:
@@ -71,3 +76,64 @@ def regular_size(path: Path) -> int:
 def modified(status: os.stat_result) -> str:
     """Return the modification time of a file as in the catalog: UTC, with microseconds."""
     return datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="microseconds")
+
+
+class Revision:
+    """The new content of a file. A draft is written only from the first byte on that differs from the file's content.
+
+    Raises: OSError, from all methods, if the file cannot be read or the draft cannot be written.
+    """
+
+    def __init__(self, target: Path, drafts: Path) -> None:
+        self._path = drafts / f"{target.name}.{os.getpid()}"
+        self._draft: BinaryIO | None = None
+        self._same = 0  # bytes from the beginning that the file has too
+        try:
+            regular_size(target)
+            self._file: BinaryIO | None = target.open("rb")
+        except FileNotFoundError:
+            self._file = None
+
+    def write(self, content: bytes) -> None:
+        """Add content."""
+        if self._draft is None and self._file is not None and self._file.read(len(content)) == content:
+            self._same += len(content)
+        else:
+            self._open().write(content)
+
+    def finish(self) -> Path | None:
+        """Flush the draft to disk, and return its path, or None if the content is that of the file."""
+        if self._draft is None and self._file is not None and not self._file.read(1):
+            return None
+        draft = self._open()
+        draft.flush()
+        os.fsync(draft.fileno())
+        return self._path
+
+    def close(self) -> None:
+        """Close the files, and delete the draft unless it was renamed."""
+        for file in (self._file, self._draft):
+            if file is not None:
+                with suppress(OSError):  # the disk is full, and the draft is not used
+                    file.close()
+        if self._draft is not None:
+            self._path.unlink(missing_ok=True)
+
+    def _open(self) -> BinaryIO:
+        """Return the draft; if it is new, begin it with what is the same."""
+        if self._draft is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._draft = self._path.open("wb")
+            if self._file is not None:
+                self._file.seek(0)
+                while self._draft.tell() < self._same:
+                    if not (part := self._file.read(min(self._same - self._draft.tell(), _PART))):
+                        raise OSError(0, "another program has changed it meanwhile")
+                    self._draft.write(part)
+        return self._draft
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -18,6 +18,11 @@ class Layout:
         return self.folder / IMAGES
 
     @property
+    def metadata(self) -> Path:
+        """One row for each image, for programs that know the convention *imagefolder*."""
+        return self.folder / "metadata.jsonl"
+
+    @property
     def unknown(self) -> Path:
         """Files without a record, moved out of ``images`` by a repair."""
         return self.folder / "unknown"

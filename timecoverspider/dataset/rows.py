@@ -1,7 +1,7 @@
 """The rows of the catalog as Python classes. ``tables.py`` has the same columns in SQL."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
@@ -154,6 +154,17 @@ class Fields(NamedTuple):
         files = item.get(self.files)
         entries: Sequence[Any] = files if isinstance(files, list) else []
         return [entry["path"] for entry in entries if isinstance(entry, dict) and "path" in entry]
+
+
+def image_column(name: str, taken: Collection[str]) -> str:
+    """Return the name of a column of an image in a table, with ``image_`` before it if an item field has this name.
+
+    >>> image_column("url", ["title", "url"]), image_column("url", ["title"])
+    ('image_url', 'url')
+    """
+    while name in taken:
+        name = f"image_{name}"
+    return name
 
 
 def to_json(value: Any) -> str:

@@ -17,6 +17,7 @@ from timecoverspider.dataset.files import regular_size, unused_path
 from timecoverspider.dataset.images import InvalidImageError, validate_image
 from timecoverspider.dataset.layout import Layout
 from timecoverspider.dataset.lock import Lock
+from timecoverspider.dataset.metadata import metadata_problem
 from timecoverspider.dataset.rows import Image, Record
 from timecoverspider.exceptions import DatasetError
 
@@ -35,14 +36,20 @@ class Finding:
 
 
 def verify(dataset: Dataset, feeds: Iterable[Path], done: Callable[[], object]) -> Iterator[Finding]:
-    """Compare the images of a data set, and *feed* if given, with the catalog; change nothing.
+    """Compare the images of a data set, its metadata.jsonl and its *feeds* with the catalog; change nothing.
 
     One thread per core reads and decodes the images. *done* is called after each image.
 
     Raises: CatalogError if the catalog cannot be read.
     """
-    yield from _check_images(dataset, done)
+    damaged: set[str] = set()
+    for finding in _check_images(dataset, done):
+        damaged.add(finding.subject)
+        yield finding
     yield from _check_folder(dataset)
+    what, reason = metadata_problem(dataset, damaged)
+    if what:
+        yield Finding(what, dataset.layout.path(dataset.layout.metadata), reason)
     for feed in feeds:
         yield from _check_feed(feed, dataset.records())
 

@@ -1,16 +1,22 @@
-"""Write the whole data set to each feed, and replace the file in one step."""
+"""Write the whole data set to each feed and to metadata.jsonl, and replace each file in one step."""
 
 import hashlib
 import logging
+from collections import deque
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Any, Self
 
 from scrapy import Spider, signals
 from scrapy.crawler import Crawler
+from scrapy.exceptions import NotConfigured
 from scrapy.extensions.feedexport import FeedExporter, FeedSlot, FeedStorageProtocol, FileFeedStorage
 from scrapy.utils.defer import ensure_awaitable
 
 from timecoverspider.dataset.feed_file import Draft, FeedFile
+from timecoverspider.dataset.metadata import MetadataFile
+from timecoverspider.dataset.rows import Record
 from timecoverspider.exceptions import CatalogError, FeedError
 from timecoverspider.extensions.crawl_state import CrawlState
 from timecoverspider.text import brief, one_line, without_password
@@ -19,12 +25,19 @@ logger = logging.getLogger(__name__)
 
 
 class DatasetExporter(FeedExporter):
-    """Scrapy's feeds, but with all records of the data set instead of the items of this crawl.
+    """Scrapy's feeds, but with all records of the data set instead of the items of this crawl; and metadata.jsonl.
 
     In commands without a data set, such as ``scrapy parse``, the feeds work as in Scrapy.
     """
 
     _state: CrawlState | None = None
+
+    def __init__(self, crawler: Crawler) -> None:
+        try:
+            super().__init__(crawler)
+        except NotConfigured:
+            if self.feeds or not crawler.settings.getbool("DATASET_ENABLED"):
+                raise  # otherwise there is no feed, but metadata.jsonl is written
 
     def open_spider(self, spider: Spider) -> None:
         self._state = self.crawler.get_extension(CrawlState)
@@ -35,20 +48,44 @@ class DatasetExporter(FeedExporter):
         super().open_spider(spider)
 
     async def close_spider(self, spider: Spider) -> None:
-        if self._state is not None:
+        if self._state is not None and not await self._export(self._state, spider):
+            return  # the next crawl deletes the drafts
+        await super().close_spider(spider)
+
+    async def _export(self, state: CrawlState, spider: Spider) -> bool:
+        """Write all records to the drafts of the feeds and to metadata.jsonl; return whether the feeds have all."""
+        is_exported = False
+        with closing(MetadataFile(state.dataset, state.survey)) as metadata:
+            records = metadata.passing(state.dataset.complete_records(state.survey))
             try:
-                await self._state.settle()
-                self._name_columns(self._state)
-                for record in self._state.dataset.complete_records(self._state.survey):
+                await state.settle()
+                self._name_columns(state)
+                for record in records:
                     self.item_scraped(record.item, spider)
+                is_exported = True
             except CatalogError as error:
-                self._state.abort(str(error))
-                logger.error("Feed export failed: %s", error)
-                return  # the next crawl deletes the draft
+                self._report(state, str(error))
+                return False
             except Exception as error:  # noqa: BLE001 (an exporter cannot represent a value, or the catalog has been changed by hand)
                 self._abort(error)
-                return
-        await super().close_spider(spider)
+            self._publish(state, metadata, records)
+        return is_exported
+
+    def _publish(self, state: CrawlState, metadata: MetadataFile, rest: Iterator[Record]) -> None:
+        """Publish metadata.jsonl after the *rest* of the records, and abort the crawl if this fails."""
+        try:
+            deque(rest, maxlen=0)
+            if warning := metadata.publish():
+                logger.warning("%s", warning)
+        except (CatalogError, FeedError) as error:
+            self._report(state, str(error))
+        except Exception as error:  # noqa: BLE001 (whatever the cause, the exit status says that the file is not up to date)
+            reason = f"cannot write {state.dataset.layout.metadata}: {type(error).__name__}: {brief(error)}"
+            self._report(state, reason, error)
+
+    def _report(self, state: CrawlState, reason: str, error: Exception | None = None) -> None:
+        state.abort(reason)
+        logger.error("Feed export failed: %s", one_line(reason), exc_info=error)
 
     async def _close_slot(self, slot: FeedSlot, spider: Spider) -> None:
         """Close a feed, and abort the crawl if its exporter raises: Scrapy 2.19 loses the error."""
@@ -62,8 +99,7 @@ class DatasetExporter(FeedExporter):
     def _abort(self, error: Exception) -> None:
         assert self._state is not None  # noqa: S101 (checked by close_spider)
         reason = f"cannot write {' and '.join(slot.uri for slot in self.slots)}: {type(error).__name__}: {brief(error)}"
-        self._state.abort(reason)
-        logger.error("Feed export failed: %s", one_line(reason), exc_info=error)
+        self._report(self._state, reason, error)
 
     def _start_new_batch(self, *arguments: Any, **keywords: Any) -> FeedSlot:
         slot = super()._start_new_batch(*arguments, **keywords)

@@ -166,7 +166,9 @@ class Progress:
     def _leftovers(self, state: CrawlState) -> str:
         """Return the names of files that were renamed in this crawl or an earlier one, until somebody removes them."""
         feeds = [Path(file_uri_to_path(str(uri))) for uri in self._settings.getdict("FEEDS")]
-        files = [*state.dataset.layout.folder.glob(f"{state.dataset.layout.catalog.name}.corrupt-*")]
+        layout = state.dataset.layout
+        files = [*layout.folder.glob(f"{layout.catalog.name}.corrupt-*")]
+        files += layout.folder.glob(f"{layout.metadata.name}.kept-*")
         for feed in feeds:
             files += feed.parent.glob(f"{glob.escape(feed.name)}.kept-*")
         names = sorted(os.path.relpath(file) for file in files)
