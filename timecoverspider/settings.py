@@ -21,7 +21,10 @@ MAIN_SPIDER = "pyimagesearch-cover-spider"  # FILES_STORE is its data set, and F
 CATALOG_URL = ""  # postgresql://user:password@host/name or sqlite:////path; if empty, catalog.db in FILES_STORE
 ITEM_PIPELINES = {"timecoverspider.pipelines.ImageStorePipeline": 1}
 FEED_EXPORT_ENCODING = "utf-8"  # characters as on the page, without \u escapes
-FEED_EXPORTERS = {"xml": "timecoverspider.exporters.ValidXmlItemExporter"}
+FEED_EXPORTERS = {
+    "csv": "timecoverspider.exporters.SpreadsheetCsvItemExporter",  # columns in place of Python literals
+    "xml": "timecoverspider.exporters.ValidXmlItemExporter",
+}
 FEED_STORAGES = {
     "": "timecoverspider.extensions.feedexport.AtomicFeedStorage",
     "file": "timecoverspider.extensions.feedexport.AtomicFeedStorage",

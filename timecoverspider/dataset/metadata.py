@@ -1,8 +1,9 @@
 """Write metadata.jsonl: the images of a data set as rows, after the convention *imagefolder* of ``datasets``."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, BinaryIO
 
 from timecoverspider.dataset.dataset import Dataset
 from timecoverspider.dataset.files import Revision, flush_folder, regular_size, set_aside, sha256
@@ -24,6 +25,7 @@ class _Rows:
     def __init__(self, dataset: Dataset, names: Iterable[str] = ()) -> None:
         self._fields, self._shared = dataset.catalog.fields, dataset.catalog.shared_images()
         self._described: set[str] = set()  # of the shared images
+        self._latest: list[str] = []  # those of them that the latest record described
         self.names = dict.fromkeys(names)  # of all item fields
         self.is_mixed = False  # whether some rows lack a column, because a later record has another field
         self._is_empty = True
@@ -35,12 +37,13 @@ class _Rows:
             self.names.update(dict.fromkeys(record.item))
             self._name_columns()
             self.is_mixed = not self._is_empty
-        lines = []
+        lines, self._latest = [], []
         for image in record.images:
             if image.path in self._shared:
                 if image.path in self._described:
                     continue
                 self._described.add(image.path)
+                self._latest.append(image.path)
             row = {"file_name": image.path}
             for name, column in self._columns:
                 row[column] = _plain(record.item, name)
@@ -48,6 +51,10 @@ class _Rows:
             lines.append(_encode(row) + "\n")
             self._is_empty = False
         return "".join(lines).encode()
+
+    def take_back(self) -> None:
+        """Take back the latest rows, so that the next record with the same image describes the image."""
+        self._described.difference_update(self._latest)
 
     def _name_columns(self) -> None:
         own = [name for name in self.names if name not in (self._fields.urls, self._fields.files)]
@@ -156,25 +163,31 @@ class MetadataFile:
 
 
 def metadata_problem(dataset: Dataset, damaged: Collection[str]) -> tuple[str, str]:
-    """Return what is wrong with metadata.jsonl and the reason, or empty strings. Images in *damaged* may be missing.
+    """Return what is wrong with metadata.jsonl and the reason, or empty strings.
+
+    Records with an image whose path is in *damaged* may be missing: the last crawl may have left them out.
 
     Raises: CatalogError if the catalog cannot be read.
     """
-    survey = dataset.survey(damaged)
+    file = dataset.layout.metadata
     try:
-        regular_size(dataset.layout.metadata)
-        if _has_rows_of(dataset, dataset.records) or (
-            survey.damaged and _has_rows_of(dataset, lambda: dataset.complete_records(survey))
-        ):
-            return "", ""
+        regular_size(file)
+        with file.open("rb") as rows:
+            is_current = _has_all_rows(rows, dataset, damaged)
     except FileNotFoundError:
         return "missing", "the file does not exist"
     except (OSError, ValueError) as error:
         return "altered", f"the file cannot be compared: {getattr(error, 'strerror', None) or error}"
-    return "altered", "the rows are not those of the catalog"
+    return ("", "") if is_current else ("altered", "the rows are not those of the catalog")
 
 
-def _has_rows_of(dataset: Dataset, records: Callable[[], Iterable[Record]]) -> bool:
-    rows = _Rows(dataset, (name for record in records() for name in record.item))
-    with dataset.layout.metadata.open("rb") as file:
-        return all(file.read(len(row)) == row for row in map(rows.of, records())) and not file.read(1)
+def _has_all_rows(file: BinaryIO, dataset: Dataset, damaged: Collection[str]) -> bool:
+    rows = _Rows(dataset, (name for record in dataset.records() for name in record.item))
+    for record in dataset.records():
+        expected = rows.of(record)
+        if (found := file.read(len(expected))) != expected:
+            if not any(image.path in damaged for image in record.images):
+                return False
+            file.seek(-len(found), os.SEEK_CUR)
+            rows.take_back()
+    return not file.read(1)
