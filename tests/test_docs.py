@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from datetime import date
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -124,10 +125,29 @@ def test_record_is_one_that_a_crawl_yields(tmp_path: Path) -> None:
     assert shown == record
 
 
-def test_example_opens_the_image_of_a_record(folder: Path) -> None:
+def test_first_lines_of_the_example_open_the_newest_record(folder: Path) -> None:
     [example] = blocks("python")
-    done = run_program(*scrapy_command()[:1], "-c", example, cwd=folder)
-    assert done.stdout == f"{DAYS[0]} (600, 790) RGB\n", done.stderr
+    lines = f"{example.partition('import pandas')[0]}\nprint(record['pubDate'])"
+    done = run_program(*scrapy_command()[:1], "-c", lines, cwd=folder)
+    assert done.stdout == f"{DAYS[0]}\n", done.stderr
+
+
+@pytest.mark.slow
+def test_example_opens_the_collection_with_each_library(folder: Path) -> None:
+    for module in ("pandas", "datasets", "cv2"):
+        if not find_spec(module):
+            pytest.skip(f"{module} is not installed: pip install -r tests/requirements-slow.txt")
+    [example] = blocks("python")
+    offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "cache")}
+    done = run_program(*scrapy_command()[:1], "-c", example, cwd=folder, **offline)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "pubDate",
+        "201    40",
+        "dtype: int64",
+        f"(600, 790) {DAYS[0]} 00:00:00",
+        "(790, 600, 3)",
+    ]
 
 
 def test_faults_of_the_readme_are_seen_in_the_crawl(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from scrapy.crawler import Crawler
 from scrapy.downloadermiddlewares.httpcompression import HttpCompressionMiddleware
 from scrapy.downloadermiddlewares.httpproxy import HttpProxyMiddleware
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
+from scrapy.exceptions import NotConfigured
+from scrapy.exporters import CsvItemExporter
 from scrapy.extensions.feedexport import FeedExporter, FileFeedStorage
 from scrapy.http import Headers, HtmlResponse, Request, Response
 from scrapy.link import Link
@@ -184,6 +186,24 @@ def test_feed_exporter_has_slots_that_count_their_items(crawler: Crawler, tmp_pa
     assert isinstance(slot.storage, FileFeedStorage)
     assert inspect.iscoroutinefunction(FeedExporter.close_spider)
     slot.file.close()
+
+
+def test_feed_exporter_without_feeds_is_complete_when_it_says_so(crawler: Crawler) -> None:
+    """extensions/feedexport.py goes on then, to write metadata.jsonl."""
+    exporter = FeedExporter.__new__(FeedExporter)
+    with pytest.raises(NotConfigured):
+        FeedExporter.__init__(exporter, crawler)
+    assert (exporter.crawler, exporter.feeds, exporter.slots) == (crawler, {}, [])
+    exporter.open_spider(Spider("a"))
+    exporter.item_scraped({"a": 1}, Spider("a"))
+    asyncio.run(exporter.close_spider(Spider("a")))
+
+
+def test_csv_header_and_rows_are_built_by_one_method() -> None:
+    """exporters.py overrides it."""
+    assert list(inspect.signature(CsvItemExporter._build_row).parameters) == ["self", "values"]
+    for method in (CsvItemExporter.export_item, CsvItemExporter._write_headers_and_set_fields_to_export):
+        assert "self._build_row(" in inspect.getsource(method)
 
 
 def test_crawl_command_makes_its_crawler() -> None:

@@ -125,6 +125,28 @@ def test_repair_of_a_feed_alone_requests_nothing(folder: Path, filled: Path, con
     assert feed(folder) == feed(filled)
 
 
+@pytest.mark.parametrize("content", [b"{}", None])
+def test_metadata_that_differs_or_is_missing_is_a_finding_and_repair_writes_it_again(
+    folder: Path, content: bytes | None
+) -> None:
+    file = folder / "output" / "metadata.jsonl"
+    before = file.read_bytes()
+    file.unlink()
+    if content:
+        file.write_bytes(content)
+    done = verify(folder)
+    assert done.returncode == 3
+    [line, _] = done.stdout.splitlines()
+    assert line.startswith("altered: metadata.jsonl: " if content else "missing: metadata.jsonl: ")
+    (folder / "output.json").unlink()
+    archive = MockArchive()
+    done = repair(folder, archive)
+    assert done.returncode == 0, done.stderr
+    assert "repaired: metadata.jsonl" in done.stdout
+    assert not archive.requests
+    assert file.read_bytes() == before
+
+
 def test_repair_of_an_image_that_stays_invalid_leaves_it_and_fails(folder: Path, filled: Path) -> None:
     alter(folder)
     altered, archive = image_path(folder, DAMAGED).read_bytes(), MockArchive()

@@ -1,11 +1,12 @@
 """A file is written completely or not at all."""
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from timecoverspider.dataset.files import regular_size, set_aside, unused_path, write_atomically
+from timecoverspider.dataset.files import Revision, regular_size, set_aside, unused_path, write_atomically
 
 
 def test_file_is_written_with_its_folders_and_no_draft_stays(tmp_path: Path) -> None:
@@ -62,3 +63,37 @@ def test_size_of_anything_but_a_regular_file_is_an_error(tmp_path: Path) -> None
     for path in (tmp_path, tmp_path / "pipe", Path("/dev/zero")):
         with pytest.raises(OSError, match="not a regular file"):
             regular_size(path)
+
+
+def revise(target: Path, *parts: bytes) -> Path | None:
+    """Return the draft with a new content, or None."""
+    with closing(Revision(target, target.parent / "drafts")) as revision:
+        for part in parts:
+            revision.write(part)
+        draft = revision.finish()
+        return draft and draft.replace(target)
+
+
+@pytest.mark.parametrize("old", [None, b"", b"1", b"12345", b"12x45", b"x2345", b"1234567"])
+@pytest.mark.parametrize("parts", [[], [b"1", b"2345"], [b"12", b"", b"345"], [b"12345"]])
+def test_revision_has_the_new_content_and_a_draft_only_if_the_content_differs(
+    tmp_path: Path, old: bytes | None, parts: list[bytes]
+) -> None:
+    file = tmp_path / "a"
+    if old is not None:
+        file.write_bytes(old)
+    assert (revise(file, *parts) is None) == (old == b"".join(parts))
+    assert file.read_bytes() == b"".join(parts)
+    assert not any((tmp_path / "drafts").glob("*"))
+
+
+def test_revision_of_a_file_that_gets_shorter_meanwhile_fails(tmp_path: Path) -> None:
+    file = tmp_path / "a"
+    file.write_bytes(b"x" * 100_000)
+    with closing(Revision(file, tmp_path / "drafts")) as revision:
+        revision.write(b"x" * 50_000)
+        os.truncate(file, 10)
+        with pytest.raises(OSError, match="changed it meanwhile"):
+            revision.write(b"y")
+    assert file.read_bytes() == b"x" * 10
+    assert not any((tmp_path / "drafts").glob("*"))

@@ -107,6 +107,12 @@ def test_file_that_no_record_has_is_unknown(small_folder: Path) -> None:
     assert (finding.what, finding.subject, finding.page_url) == ("unknown", "full/mine.jpg", "")
 
 
+def test_metadata_that_is_missing_is_a_finding(small_folder: Path) -> None:
+    (small_folder / "output" / "metadata.jsonl").unlink()
+    [finding] = findings(small_folder)
+    assert (finding.what, finding.subject, finding.page_url) == ("missing", "metadata.jsonl", "")
+
+
 def test_all_findings_are_reported_images_first(tmp_path: Path) -> None:
     make_dataset(tmp_path, DAYS[:6])
     for day, damage in ((DAYS[0], _delete), (DAYS[2], _alter), (DAYS[5], _cut)):

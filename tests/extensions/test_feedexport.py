@@ -25,8 +25,8 @@ def test_feeds_of_every_format_hold_the_complete_dataset_after_each_crawl(folder
     assert published[0] == published[1]
     for name in ("covers.jsonl", "covers.jl"):
         assert [json.loads(line) for line in feed(folder, name).splitlines()] == records(folder)
-    header, *rows = feed(folder, "covers.csv").decode().splitlines()
-    assert (header, len(rows)) == ("title,pubDate,file_urls,files", 40)
+    header, *rows = feed(folder, "covers.csv").decode("utf-8-sig").splitlines()
+    assert (header, len(rows)) == ("title,pubDate,url,path,checksum", 40)
     assert len(ElementTree.fromstring(feed(folder, "covers.xml"))) == 40
     assert not list(folder.glob("*.kept-*"))
 
@@ -56,7 +56,7 @@ def test_feed_of_chosen_fields_is_replaced_by_the_next_crawl(tmp_path: Path) -> 
     for days in (DAYS[1:3], DAYS[:3]):
         done = MockArchive(days).crawl(tmp_path, "-s", "FEED_EXPORT_FIELDS=pubDate,title", feed="covers.csv")
         assert done.returncode == 0, done.stderr
-        header, *rows = feed(tmp_path, "covers.csv").decode().splitlines()
+        header, *rows = feed(tmp_path, "covers.csv").decode("utf-8-sig").splitlines()
         assert (header, len(rows)) == ("pubDate,title", len(days))
     assert not list(tmp_path.glob("covers.csv.kept-*"))
 

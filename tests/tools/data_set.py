@@ -17,6 +17,12 @@ def records(folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def metadata(folder: Path) -> list[dict[str, Any]]:
+    """Return the rows of metadata.jsonl."""
+    lines = (folder / "output" / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
 def image_path(folder: Path, day: date) -> Path:
     from timecoverspider.replica.pages import image_url  # noqa: PLC0415 (a project without the replica has tests too)
 
@@ -39,8 +45,12 @@ def failures(folder: Path) -> dict[str, str]:
 
 
 def assert_complete(folder: Path) -> None:
-    """Assert that the feed, if there is one, is valid and that each of its records has an image with its checksum."""
+    """Assert that the feed and metadata.jsonl, if they exist, are valid, and have images with the right checksums."""
+    output = folder / "output"
     if (folder / "output.json").exists():
         for record in records(folder):
             [file] = record["files"]
-            assert hashlib.md5((folder / "output" / file["path"]).read_bytes()).hexdigest() == file["checksum"]
+            assert hashlib.md5((output / file["path"]).read_bytes()).hexdigest() == file["checksum"]
+    if (output / "metadata.jsonl").exists():
+        for row in metadata(folder):
+            assert hashlib.md5((output / row["file_name"]).read_bytes()).hexdigest() == row["checksum"]

@@ -66,8 +66,8 @@ def small_jpeg(comment: str) -> bytes:
 def write_metadata(dataset: Dataset) -> str:
     """Write metadata.jsonl as a crawl does, and return the warning."""
     survey = dataset.survey()
-    with closing(MetadataFile(dataset, survey)) as metadata:
-        for _ in metadata.passing(dataset.complete_records(survey)):
+    with closing(MetadataFile(dataset, lambda: dataset.complete_records(survey))) as metadata:
+        for _ in metadata.passing():
             pass
         return metadata.publish()
 

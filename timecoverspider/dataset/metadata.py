@@ -2,13 +2,12 @@
 
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 from timecoverspider.dataset.dataset import Dataset
 from timecoverspider.dataset.files import Revision, flush_folder, regular_size, set_aside, sha256
 from timecoverspider.dataset.rows import Record, image_column, to_json
-from timecoverspider.dataset.survey import Survey
 from timecoverspider.exceptions import FeedError
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes a new encoder for each call
@@ -83,21 +82,21 @@ def _plain(item: Mapping[str, Any], name: str) -> Any:
 class MetadataFile:
     """The file metadata.jsonl of a data set, which has the images of all complete records.
 
-    The rows are written while the caller reads the records, so that a crawl reads the catalog only once. The first
-    error is stored, and raised by ``publish``.
+    *records* returns these records. The rows are written while the caller reads the records, so that a crawl reads the
+    catalog only once. The first error is stored, and raised by ``publish``.
     """
 
-    def __init__(self, dataset: Dataset, survey: Survey) -> None:
-        self._dataset, self._survey, self._path = dataset, survey, dataset.layout.metadata
+    def __init__(self, dataset: Dataset, records: Callable[[], Iterable[Record]]) -> None:
+        self._dataset, self._records, self._path = dataset, records, dataset.layout.metadata
         self._rows: _Rows | None = None
         self._revision: Revision | None = None
         self._error: Exception | None = None
 
-    def passing(self, records: Iterable[Record]) -> Iterator[Record]:
+    def passing(self) -> Iterator[Record]:
         """Yield the records, and write the rows of each."""
         self._begin()
         try:
-            for record in records:
+            for record in self._records():
                 self._add(record)
                 yield record
         except Exception as error:  # the catalog failed: not all rows are written
@@ -114,7 +113,7 @@ class MetadataFile:
         try:
             if self._rows is not None and self._rows.is_mixed:
                 self._begin(self._rows.names)
-                for record in self._dataset.complete_records(self._survey):
+                for record in self._records():
                     self._add(record)
             if self._error is not None:
                 raise self._error

@@ -55,8 +55,8 @@ class DatasetExporter(FeedExporter):
     async def _export(self, state: CrawlState, spider: Spider) -> bool:
         """Write all records to the drafts of the feeds and to metadata.jsonl; return whether the feeds have all."""
         is_exported = False
-        with closing(MetadataFile(state.dataset, state.survey)) as metadata:
-            records = metadata.passing(state.dataset.complete_records(state.survey))
+        with closing(MetadataFile(state.dataset, lambda: state.dataset.complete_records(state.survey))) as metadata:
+            records = metadata.passing()
             try:
                 await state.settle()
                 self._name_columns(state)
