@@ -32,6 +32,23 @@ def test_records_come_by_the_order_field_and_then_by_page(place: str | Path) -> 
         assert {path for path, *_ in catalog.files()} == {i.path for r in ordered for i in r.images}
 
 
+def test_shared_images_are_those_that_several_records_or_one_record_twice_have(place: str | Path) -> None:
+    with closing(Catalog(place, write=True)) as catalog:
+        save(catalog, record("p", urls=("a", "b")), record("q", urls=("b", "c")), record("r", urls=("d", "d")))
+        assert catalog.shared_images() == {"full/b.jpg", "full/d.jpg"}
+
+
+def test_digests_of_the_metadata_replace_the_earlier_ones(place: str | Path) -> None:
+    with closing(Catalog(place, write=True)) as catalog:
+        catalog.describe("covers", COVERS)
+        assert catalog.metadata_digests() == []
+        for digests in (["a"], ["b", "a"]):
+            catalog.save_metadata_digests(digests)
+    with closing(Catalog(place)) as catalog:
+        assert catalog.metadata_digests() == ["b", "a"]
+        assert (catalog.spider, catalog.fields) == ("covers", COVERS)
+
+
 def test_records_without_an_order_field_come_by_page(place: str | Path) -> None:
     with closing(Catalog(place, write=True)) as catalog:
         plain = Fields()

@@ -55,6 +55,7 @@ def test_catalog_of_version_1_is_read_as_it_is_and_migrated_when_written(place: 
     make_version_1(place)
     with closing(Catalog(place)) as catalog:
         before = contents(catalog)
+        assert catalog.shared_images() == set()
     assert "covers" in table_names(place)  # only a crawl migrates
     with closing(Catalog(place, write=True)) as catalog:
         assert contents(catalog) == before
