@@ -41,7 +41,7 @@ def test_feeds_whose_names_differ_in_case_are_two_files(folder: Path) -> None:
     done = MockArchive().crawl(folder, "-o", "OUTPUT.json:csv")
     assert done.returncode == 0, done.stderr
     assert len(records(folder)) == 40
-    assert feed(folder, "OUTPUT.json").startswith(b"title,pubDate,")
+    assert feed(folder, "OUTPUT.json").decode("utf-8-sig").startswith("title,pubDate,")
 
 
 def test_feed_at_a_folder_is_refused_before_anything_is_requested(folder: Path) -> None:
