@@ -35,7 +35,8 @@ class Command(DatasetCommand):
 
     def long_desc(self) -> str:
         return (
-            "Read and decode every image, and compare the catalog, the folder and the feed of a spider's data set. "
+            "Read and decode every image, and compare the catalog, the folder, metadata.jsonl and the feed of a spider's "
+            "data set. "
             "SPIDER is by default the one whose data set is FILES_STORE itself; FEED is by default each feed in JSON "
             "or JSON lines that the data set was written to. Print one line for each image or record that is missing, "
             "cut, altered, undecodable, or not in all three. Without --repair, change nothing. "
@@ -49,7 +50,7 @@ class Command(DatasetCommand):
             "--repair",
             action="store_true",
             help="download damaged and missing images again; move files that belong to no cover to the folder unknown; "
-            "write the feed again if it differs from the catalog",
+            "write the feed and metadata.jsonl again if they differ from the catalog",
         )
         parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
 
