@@ -59,6 +59,7 @@ def test_complete_data_set_has_its_numbers(complete: Path) -> None:
     (complete / "output" / "books").mkdir()
     (complete / "output" / "books" / "catalog.db").write_bytes(b"x" * 10**6)  # another data set
     (complete / "output" / ".lock").unlink()
+    (complete / "output" / "metadata.jsonl").unlink()
     status = status_of(complete)
     assert status == {
         "spider": "covers", "folder": str(complete / "output"),

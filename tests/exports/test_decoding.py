@@ -230,7 +230,7 @@ def test_image_of_too_many_pixels_is_not_decoded(decode: Decode) -> None:
     width = MAX_PIXELS // 1000 + 1
     content = bytearray(encoded(PHOTO, "GIF"))
     content[6:10] = struct.pack("<HH", width, 1000)
-    with pytest.raises(UnreadableImageError, match="50,000,000 pixels"):
+    with pytest.raises(UnreadableImageError, match=r"50,?000,?000 pixels"):
         decode(bytes(content))
 
 

@@ -35,11 +35,10 @@ class Command(DatasetCommand):
 
     def long_desc(self) -> str:
         return (
-            "Read and decode every image, and compare the catalog, the folder, metadata.jsonl and the feed of a spider's "
-            "data set. "
-            "SPIDER is by default the one whose data set is FILES_STORE itself; FEED is by default each feed in JSON "
-            "or JSON lines that the data set was written to. Print one line for each image or record that is missing, "
-            "cut, altered, undecodable, or not in all three. Without --repair, change nothing. "
+            "Read and decode every image, and compare the catalog, the folder, metadata.jsonl and the feed of a "
+            "spider's data set. SPIDER is by default the one whose data set is FILES_STORE itself; FEED is by default "
+            "each feed in JSON or JSON lines that the data set was written to. Print one line for each image or record "
+            "that is missing, cut, altered, undecodable, or not in all of them. Without --repair, change nothing. "
             "Exit status: 0 no problems; 1 the catalog does not exist or cannot be read; 2 wrong usage; "
             "3 problems found; 5 a crawl is running; 130 interrupted."
         )
