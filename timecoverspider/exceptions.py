@@ -39,8 +39,12 @@ class FeedError(CrawlError):
     """A feed cannot be published. Raised by dataset.feed_file and extensions.feedexport."""
 
 
+class ExportError(CrawlError):
+    """An export cannot be written. Raised by exports.export and exports.parquet."""
+
+
 class UsageError(CrawlError):
-    """Invalid settings. Raised by extensions.opening and dataset.feed_file before the first request, or an outcome."""
+    """Invalid settings. Raised by extensions.opening, dataset.feed_file and exports, or an outcome."""
 
     exit_status = 2
 
