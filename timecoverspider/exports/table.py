@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from timecoverspider.dataset.dataset import Dataset
-from timecoverspider.exports.collection import Entry, date_fields, read_entries
+from timecoverspider.exports.collection import Entry, iterate_collection
 
 Value = str | int | float | bool | None
 
@@ -67,10 +67,10 @@ class Table:
             "CREATE TABLE rows (path TEXT PRIMARY KEY, checksum, bytes INTEGER, page_url, date, url, item)"
         )
         self._skipped = {dataset.catalog.fields.urls, dataset.catalog.fields.files}
-        self._dates = date_fields(dataset)
+        self._dates = dataset.catalog.fields.dates
         self._kinds: dict[str, set[str]] = {}
         self.drawn = 0  # how many images are drawings
-        for entry in read_entries(dataset):
+        for entry in iterate_collection(dataset):
             self._add(entry, drawn_hosts)
         #: The number of rows, and the bytes of their images.
         self.count, self.bytes = self._database.execute("SELECT count(*), coalesce(sum(bytes), 0) FROM rows").fetchone()
