@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,7 @@ from timecoverspider.utils.command import DatasetCommand
 if TYPE_CHECKING:
     from timecoverspider.dataset.dataset import Dataset
     from timecoverspider.dataset.verification import Finding
+    from timecoverspider.exports.quality import Hint
 
 _FORMATS = {".json": "json", ".jsonl": "jsonlines", ".jl": "jsonlines"}
 
@@ -39,6 +41,9 @@ class Command(DatasetCommand):
             "spider's data set. SPIDER is by default the one whose data set is FILES_STORE itself; FEED is by default "
             "each feed in JSON or JSON lines that the data set was written to. Print one line for each image or record "
             "that is missing, cut, altered, undecodable, or not in all of them. Without --repair, change nothing. "
+            "With --inspect, also print hints on the quality of the images. A hint is no problem, and does not change "
+            "the exit status. To say that two images are no duplicates, write their paths on a line of distinct.txt in "
+            "the folder of the data set. "
             "Exit status: 0 no problems; 1 the catalog does not exist or cannot be read; 2 wrong usage; "
             "3 problems found; 5 a crawl is running; 130 interrupted."
         )
@@ -50,6 +55,12 @@ class Command(DatasetCommand):
             action="store_true",
             help="download damaged and missing images again; move files that belong to no cover to the folder unknown; "
             "write the feed and metadata.jsonl again if they differ from the catalog",
+        )
+        parser.add_argument(
+            "--inspect",
+            action="store_true",
+            help="also name duplicates, near duplicates, placeholders, odd sizes, modes and formats, and JPEG files for "
+            "which the decoder has warnings",
         )
         parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
 
@@ -73,20 +84,22 @@ class Command(DatasetCommand):
     def _run(self, opts: argparse.Namespace) -> int:
         covers, findings = self._look()
         if not opts.json:
-            for finding in findings:
-                page = f" (<{finding.page_url}>)" if finding.page_url else ""
-                print(one_line(f"{finding.what}: {finding.subject}{page}: {finding.reason}"))
+            _print_all(findings)
         left, ended = findings, 0
         if findings and opts.repair:
             ended = self._repair(findings)
             covers, left = self._look()
         repaired = [finding for finding in findings if finding not in left]
+        hints = self._inspect() if opts.inspect else None
         if opts.json:
-            print(json.dumps({"covers": covers, "findings": _objects(left), "repaired": _objects(repaired)}, indent=1))
+            quality = {} if hints is None else {"hints": _objects(hints)}
+            report = {"covers": covers, "findings": _objects(left), "repaired": _objects(repaired), **quality}
+            print(json.dumps(report, indent=1))
         else:
             for finding in repaired:
                 print(one_line(f"repaired: {finding.subject}"))
-            print(self._closing(covers, findings, left))
+            _print_all(hints or [])
+            print(self._closing(covers, findings, left, hints))
         return ended if ended not in (0, 3, 4) else 3 * bool(left)
 
     def _look(self) -> tuple[int, list["Finding"]]:
@@ -105,6 +118,20 @@ class Command(DatasetCommand):
             self._feeds = self._feeds or self._published(dataset)
             with tqdm(total=covers, desc="images", unit="", disable=None, dynamic_ncols=True, leave=False) as bar:
                 return covers, list(verify(dataset, self._feeds, bar.update))
+
+    def _inspect(self) -> list["Hint"]:
+        """Return hints on the quality of the images.
+
+        Raises: DatasetError if the data set cannot be used.
+        """
+        from tqdm import tqdm  # noqa: PLC0415
+
+        from timecoverspider.exports.quality import STEPS, inspect  # noqa: PLC0415 (numpy and Pillow)
+
+        with self.open_dataset() as dataset:
+            total = STEPS * dataset.catalog.count_images()
+            with tqdm(total=total, desc="quality", unit="", disable=None, dynamic_ncols=True, leave=False) as bar:
+                return inspect(dataset, bar.update)
 
     def _published(self, dataset: "Dataset") -> list[Path]:
         """Return the feeds that the data set was written to, if they exist and have a format that can be read."""
@@ -126,14 +153,17 @@ class Command(DatasetCommand):
         damaged = [finding.subject for finding in findings if finding.page_url]
         return run_crawl(self.crawler_process, self.crawler_process.create_crawler(self._spider), repair=damaged)
 
-    def _closing(self, covers: int, findings: list["Finding"], left: list["Finding"]) -> str:
+    def _closing(
+        self, covers: int, findings: list["Finding"], left: list["Finding"], hints: list["Hint"] | None
+    ) -> str:
         noun = "covers" if self._spider == self.project_settings["MAIN_SPIDER"] else "records"
         places = [os.path.relpath(self.layout.folder), *map(str, self._feeds)]
         checked = f"{covers:,} {noun} in {' and '.join(places)}"
+        inspected = "" if hints is None else f"; hints on quality: {len(hints):,}"
         if not findings:
-            return f"{checked}: no problems."
+            return f"{checked}: no problems{inspected}."
         repaired = f", repaired: {len(findings) - len(left):,}" if len(left) < len(findings) else ""
-        return f"{checked}: problems found: {len(findings):,}{repaired}."
+        return f"{checked}: problems found: {len(findings):,}{repaired}{inspected}."
 
 
 def _is_of(dataset: "Dataset", feed: Path) -> bool:
@@ -147,5 +177,11 @@ def _is_of(dataset: "Dataset", feed: Path) -> bool:
     return False
 
 
-def _objects(findings: list["Finding"]) -> list[dict[str, str]]:
-    return [asdict(finding) for finding in findings]
+def _print_all(found: Sequence["Finding | Hint"]) -> None:
+    for finding in found:
+        page = f" (<{finding.page_url}>)" if finding.page_url else ""
+        print(one_line(f"{finding.what}: {finding.subject}{page}: {finding.reason}"))
+
+
+def _objects(found: Sequence["Finding | Hint"]) -> list[dict[str, Any]]:
+    return [asdict(finding) for finding in found]

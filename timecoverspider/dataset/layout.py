@@ -53,6 +53,11 @@ class Layout:
         return self.folder / "report.json"
 
     @property
+    def distinct(self) -> Path:
+        """A text file of the user's: pairs of images that are no duplicates."""
+        return self.folder / "distinct.txt"
+
+    @property
     def drafts(self) -> Path:
         """Files that are being written, before they are renamed to their final names."""
         return self.folder / ".incoming"
