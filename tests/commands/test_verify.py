@@ -261,3 +261,30 @@ def test_repair_of_a_spider_that_is_gone_is_refused(folder: Path) -> None:
     assert done.returncode == 2
     assert "'gone'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+QUALITY = "hints on quality: "
+
+
+def test_inspect_names_hints_and_the_exit_status_stays_0(folder: Path) -> None:
+    done = verify(folder, "--inspect")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"no problems; {QUALITY}0." in done.stdout
+    (folder / "output" / "distinct.txt").write_text("full/a\x1b[2J.jpg\n")
+    done = verify(folder, "--inspect")
+    assert done.returncode == 0
+    hint, closing = done.stdout.splitlines()
+    assert hint == "bad line: distinct.txt:1: a line has two paths, but this line has 1"
+    assert f"{QUALITY}1." in closing
+    assert QUALITY not in verify(folder).stdout
+
+
+def test_inspect_of_a_damaged_dataset_names_problems_and_hints(folder: Path) -> None:
+    damage_everything(folder)
+    (folder / "output" / "distinct.txt").write_text("one\n")
+    done = verify(folder, "--inspect", "--json")
+    assert (done.returncode, done.stderr) == (3, "")
+    report = json.loads(done.stdout)
+    assert len(report["findings"]) == 7
+    hint = report["hints"][-1]
+    assert (hint["what"], hint["subject"], hint["others"]) == ("bad line", "distinct.txt:1", [])

@@ -59,8 +59,8 @@ class Command(DatasetCommand):
         parser.add_argument(
             "--inspect",
             action="store_true",
-            help="also name duplicates, near duplicates, placeholders, odd sizes, modes and formats, and JPEG files for "
-            "which the decoder has warnings",
+            help="also name duplicates, near duplicates, placeholders, odd sizes, modes and formats, and JPEG files "
+            "for which the decoder has warnings",
         )
         parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from timecoverspider.dataset.files import regular_size
 from timecoverspider.dataset.images import FORMATS
@@ -20,6 +20,7 @@ from timecoverspider.exports.decoding import UnreadableImageError, read_rgb
 from timecoverspider.exports.jpeg_stream import complaint
 from timecoverspider.exports.similarity import SIZE
 
+_BLUR = ImageFilter.GaussianBlur(0.7)
 _AT_A_TIME = 1000  # images that are given to the threads at once
 
 
@@ -69,7 +70,8 @@ def _look(folder: Path, entry: Entry) -> Look | None:
             kind, mode = "JPEG" if image.format == "MPO" else str(image.format), image.mode
         # Twice the size of a thumbnail: JPEG's own scaling is coarse.
         decoded = read_rgb(BytesIO(content), at_least=(SIZE[0] * 2, SIZE[1] * 2))
-        thumbnail = np.asarray(decoded.resize(SIZE, Image.Resampling.BOX))
+        # Details of a pixel's size differ between an image and its crop: without the blur, 2 of 3 crops are missed.
+        thumbnail = np.asarray(decoded.resize(SIZE, Image.Resampling.BOX).filter(_BLUR))
         return Look(entry, kind, mode, complaint(content) if kind == "JPEG" else "", thumbnail)
     except (OSError, ValueError, UnreadableImageError):
         return None
