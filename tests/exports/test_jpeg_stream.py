@@ -51,6 +51,12 @@ def test_part_that_is_missing_in_the_middle_is_found() -> None:
     assert complaint(damaged) in {ENDS_EARLY, HAS_SURPLUS}
 
 
+def test_part_that_is_missing_before_a_restart_marker_is_found() -> None:
+    content = jpeg(restart_marker_rows=2)
+    marker = content.index(b"\xff\xd3")
+    assert complaint(content[: marker - 60].rstrip(b"\xff") + content[marker:]) == ENDS_EARLY
+
+
 def test_restart_markers_out_of_order_are_found() -> None:
     content = jpeg(restart_marker_rows=2)
     assert complaint(content.replace(b"\xff\xd1", b"\xff\xd3", 1)) == "the restart markers are out of order"

@@ -111,12 +111,14 @@ def test_image_unlike_all_others_in_size_and_shape_is_a_placeholder(tmp_path: Pa
 def test_odd_images_are_named(tmp_path: Path, usual: dict[str, bytes]) -> None:
     odd = {
         "full/large.jpg": encode(draw(50, (400, 528))),
+        "full/wide.jpg": encode(draw(53, (264, 200))),
         "full/mode.jpg": encode(draw(51).convert("L")),
         "full/name.jpeg": encode(draw(52), "PNG"),
     }
     found = named(hints(tmp_path, {**usual, **odd}))
     assert found == [
         ("odd size", "full/large.jpg", ()),
+        ("odd size", "full/wide.jpg", ()),
         ("odd mode", "full/mode.jpg", ()),
         ("odd format", "full/name.jpeg", ()),
     ]
@@ -133,6 +135,7 @@ def test_images_that_cannot_be_read_are_left_out(tmp_path: Path, usual: dict[str
     make_image_set(tmp_path, {**usual, "full/no.jpg": b"no image"})
     (tmp_path / "full/1.jpg").unlink()
     (tmp_path / "full/2.jpg").write_bytes(b"\xff\xd8 cut")
+    (tmp_path / "full/3.jpg").write_bytes(usual["full/4.jpg"])  # verify names this file: it is altered
     assert look(tmp_path) == []
 
 

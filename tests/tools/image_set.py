@@ -31,6 +31,9 @@ def draw(number: int, size: tuple[int, int] = (200, 264)) -> Picture.Image:
         x, y = chance.uniform(0.1, 0.9) * size[0], chance.uniform(0.2, 0.9) * size[1]
         radius, colour = chance.uniform(0.05, 0.2) * size[0], tuple(chance.randrange(20, 230) for _ in range(3))
         pen.ellipse((x - radius, y - radius, x + radius, y + radius), colour)
+    for _ in range(300):  # details that are smaller than a pixel of a thumbnail
+        x, y = chance.randrange(size[0]), chance.randrange(size[1])
+        pen.rectangle((x, y, x + chance.randrange(9), y + 3), tuple(chance.randrange(256) for _ in range(3)))
     pen.rectangle((0, 0, size[0] - 1, size[1] - 1), outline=(198, 24, 29), width=8)
     pen.text((size[0] / 5, 10), "FRAME", (255, 255, 255), ImageFont.load_default(36))
     return image
