@@ -128,10 +128,10 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path) -> None:
 _EXECUTE = "sys.argv[0] = 'scrapy'\nfrom scrapy.cmdline import execute\nexecute()"
 
 
-@pytest.mark.parametrize("kind", ["imagefolder", "parquet", "webdataset"])
+@pytest.mark.parametrize("kind", ["imagefolder", pytest.param("parquet", marks=pytest.mark.slow), "webdataset"])
 def test_full_disk_is_one_line_and_leaves_the_earlier_export(tmp_path: Path, kind: str) -> None:
     if kind == "parquet":
-        pytest.importorskip("pyarrow", reason="an export in Parquet needs pyarrow")
+        pytest.importorskip("pyarrow", reason="needs tests/requirements-slow.txt")
     store_items(tmp_path / "output", covers(30), [drawing(n) + b"\0" * 9_000 for n in range(30)])
     assert export(tmp_path, "imagefolder").returncode == 0
     before = tree(tmp_path)
@@ -204,10 +204,10 @@ def test_export_that_is_killed_at_any_instant_leaves_a_complete_one(tmp_path: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["imagefolder", "parquet", "webdataset"])
+@pytest.mark.parametrize("kind", ["imagefolder", pytest.param("parquet", marks=pytest.mark.slow), "webdataset"])
 def test_memory_does_not_grow_with_the_number_of_images(tmp_path: Path, kind: str) -> None:
     if kind == "parquet":
-        pytest.importorskip("pyarrow", reason="an export in Parquet needs pyarrow")
+        pytest.importorskip("pyarrow", reason="needs tests/requirements-slow.txt")
     code = (
         "import atexit, os, sys\n"
         "from image_workers import peak_memory\n"

@@ -21,16 +21,19 @@ from timecoverspider.exports import imagefolder, parquet, webdataset
 from timecoverspider.exports.draft import Draft
 from timecoverspider.exports.export import WRITERS, Exported, export
 
-pyarrow = pytest.importorskip("pyarrow", reason="the exports in Parquet are tested with pyarrow")
-from pyarrow import parquet as pq  # noqa: E402
-
-every_format = pytest.mark.parametrize("kind", sorted(WRITERS))
+PARQUET = pytest.param("parquet", marks=pytest.mark.slow)  # pyarrow is in requirements-slow.txt
+every_format = pytest.mark.parametrize("kind", [PARQUET, *sorted(WRITERS.keys() - {"parquet"})])
 
 
 def run(folder: Path, kind: str, **more: Any) -> Exported:
     """Export the data set in the folder ``output`` to the folder ``out`` beside it."""
     with Dataset(folder / "output") as dataset:
         return export(dataset, kind, folder / "out", **more)
+
+
+def parquet_library() -> Any:
+    """Return the module that reads Parquet."""
+    return pytest.importorskip("pyarrow.parquet", reason="needs tests/requirements-slow.txt")
 
 
 def exported_images(folder: Path) -> list[tuple[str, bytes]]:
@@ -41,6 +44,7 @@ def exported_images(folder: Path) -> list[tuple[str, bytes]]:
     tars = sorted((folder / "data").glob("*.tar"))
     if tars:
         return [(json.loads(values)["checksum"], image) for tar in tars for _, image, values in examples(tar)]
+    pq = parquet_library()
     tables = [pq.read_table(file) for file in sorted((folder / "data").iterdir())]
     return [(row["checksum"], row["image"]["bytes"]) for table in tables for row in table.to_pylist()]
 
@@ -138,7 +142,9 @@ def test_imagefolder_with_many_images_has_them_in_subfolders(tmp_path: Path, mon
     assert max(len(list(folder.iterdir())) for folder in folders) < 10
 
 
+@pytest.mark.slow
 def test_parquet_is_as_readers_want_it(tmp_path: Path) -> None:
+    pq = parquet_library()
     items = [{"title": "a", "pubDate": "1923-03-03", "price": 5}, {"title": None, "pubDate": "2014-03-10"}]
     store_items(tmp_path / "output", items)
     run(tmp_path, "parquet")
@@ -159,7 +165,9 @@ def test_parquet_is_as_readers_want_it(tmp_path: Path) -> None:
     assert file.metadata.row_group(0).column(2).has_column_index
 
 
+@pytest.mark.slow
 def test_parquet_is_split_into_row_groups_and_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pq = parquet_library()
     store_items(tmp_path / "output", covers(40))
     size = len(drawing(0))
     monkeypatch.setattr(parquet, "_GROUP", 5 * size)
@@ -239,7 +247,9 @@ def test_export_without_an_image_is_an_error_and_leaves_nothing(tmp_path: Path, 
     assert [path.name for path in tmp_path.iterdir()] == ["output"]
 
 
+@pytest.mark.slow
 def test_version_follows_the_changes_of_the_data_set(tmp_path: Path) -> None:
+    parquet_library()
     store_items(tmp_path / "output", covers(3))
     versions = [run(tmp_path, "imagefolder").version, run(tmp_path, "parquet").version]
     store_items(tmp_path / "output", [{"title": "new", "pubDate": "2020-01-01"}], [drawing(300)])
@@ -315,7 +325,9 @@ def test_draft_that_was_complete_but_for_its_rename_is_cleaned_up(tmp_path: Path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "output"]
 
 
+@pytest.mark.slow
 def test_export_that_was_killed_between_its_two_renames_is_undone(tmp_path: Path) -> None:
+    parquet_library()
     store_items(tmp_path / "output", covers(1))
     run(tmp_path, "imagefolder")
     (tmp_path / "out").rename(tmp_path / ".out.timecoverspider.old")
