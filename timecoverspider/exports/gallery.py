@@ -80,7 +80,9 @@ class Gallery:
                 if tiles:
                     self._delete_unused(self._write(tiles, done))
         except OSError as error:
-            raise DatasetError(f"cannot write to {error.filename or self._folder}: {error.strerror}") from error
+            raise DatasetError(
+                f"cannot write to {error.filename or self._folder}: {error.strerror or error}"
+            ) from error
         return len(tiles)
 
     def _make_thumbnails(self, done: Callable[[int], object]) -> None:
@@ -142,8 +144,7 @@ class Gallery:
                 rows = ((entry.image, entry.page_url) for entry in some)
                 images += [Picked(year, image.width, image.height, image.path, page) for image, page in rows]
         out = _Averages({decade.year: self._folder / decade.file for decade in decades}, self._drafts)
-        ignore: Callable[[str], None] = lambda line: None  # noqa: E731 (the thumbnails have named what cannot be read)
-        write_averages(sorted(images), self._layout.folder, out, size=size, report=ignore, done=done)
+        write_averages(sorted(images), self._layout.folder, out, size=size, report=_refuse, done=done)
         return decades
 
     def _update(self, file: Path, content: bytes) -> None:
@@ -154,8 +155,16 @@ class Gallery:
         kept = set(used)
         for folder in ("thumbnails", "sheets", "strips", "averages"):
             for file in (self._folder / folder).glob("*"):
-                if file not in kept:
+                if file not in kept and file.is_file():  # a file server or a person can have folders there
                     file.unlink()
+
+
+def _refuse(problem: str) -> None:
+    """Raise DatasetError: an image cannot be read, although it was intact when its thumbnail was made.
+
+    Without this image, the average would stay wrong: its name says that all images of the decade are in it.
+    """
+    raise DatasetError(f"{problem}: try scrapy verify --repair")
 
 
 class _Averages:

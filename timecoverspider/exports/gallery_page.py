@@ -24,7 +24,7 @@ _VIEWS = {"montage": "Montage", "plot": "Image plot", "averages": "Averages", "s
 _ON_CANVAS = ("montage", "plot", "slices")
 _WITHOUT_DATES = ("montage", "slices")
 _CHART_WIDTH, _CHART_HEIGHT = 1104, 130  # units of the SVG
-_NAMED = 100  # failed pages that the page names
+_NAMED = 100  # failed pages, or weeks without an image, that the page names
 
 
 class Tile(NamedTuple):
@@ -107,7 +107,7 @@ def _policy(style: str, script: str) -> str:
     """Return the Content-Security-Policy: this style, this script and images beside the page, nothing else."""
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
     return (
-        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; img-src 'self' data:; "
+        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; img-src 'self' file: data:; "
         f"base-uri 'none'; form-action 'none'"
     )
 

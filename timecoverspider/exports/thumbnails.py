@@ -23,6 +23,7 @@ SIZE = (200, 280)  # pixels: a tile of 132 pixels is sharp on a screen with 1.5 
 _ENOUGH = (800, 800)  # pixels at which a large image is measured
 _MARK = b"timecoverspider-1"  # another number makes all thumbnails anew
 _COMMENT = re.compile(_MARK + rb" (\d+) (\d+) ([\d.]+) ([\d.]+) ([\d.]+) ([\d.]+|grey);")
+_END = b"\xff\xd9"  # of a JPEG file that is not truncated
 _HEAD = 300  # bytes of a thumbnail in which the comment stands
 _AT_A_TIME = 1000  # images that are given to the threads at once
 
@@ -46,9 +47,11 @@ class Thumbnails:
         return self._folder / f"{checksum}.jpg"
 
     def find(self, checksum: str) -> Thumbnail | None:
-        """Return what the thumbnail's comment says, or None if there is no thumbnail."""
-        with suppress(OSError), self.path(checksum).open("rb") as file:
-            if match := _COMMENT.search(file.read(_HEAD)):
+        """Return what the thumbnail's comment says, or None if there is no complete thumbnail."""
+        with suppress(OSError, ValueError), self.path(checksum).open("rb") as file:
+            match = _COMMENT.search(file.read(_HEAD))
+            file.seek(-len(_END), os.SEEK_END)
+            if match and file.read() == _END:
                 *numbers, hue = match.groups()
                 width, height, brightness, contrast, saturation = map(float, numbers)
                 measured = Measurement(brightness, contrast, saturation, None if hue == b"grey" else float(hue))

@@ -95,6 +95,7 @@ function show(search) {
     $("found").textContent = images(shown.length);
   } else {
     $("found").textContent = "";
+    if ($("status").textContent) $("status").textContent = images(count); // the search is cleared
     for (const [decade, some] of grouped(shown, (i) => year(i) && Math.floor(year(i) / 10) * 10)) {
       const heading = element("h2", decade === null ? "Without a date" : `${decade}s`);
       parts.push(heading);
@@ -412,6 +413,18 @@ const plot = {
     for (let tick = Math.ceil(from / step) * step; tick <= to; tick += step) found.push(Number(tick.toPrecision(10)));
     return found;
   },
+  dates() { // the ticks of the horizontal axis: years, or months where one or two years are shown
+    const [width] = this.inner;
+    const [from, to] = [0, 1].map((end) => this.across[0] + (this.across[1] - this.across[0]) * (stage.x / width + end / stage.scale));
+    const years = this.ticks(this.across, width, stage.x, width).filter(Number.isInteger);
+    if (years.length > 2) return years.map((tick) => [tick, tick]);
+    const step = [1, 3, 6].find((months) => (months / 12 / (to - from)) * width >= 70) || 12;
+    const found = [];
+    for (let month = Math.ceil((from * 12) / step) * step; month <= to * 12; month += step) {
+      found.push([month / 12, `${String(Math.floor(month / 12)).padStart(4, "0")}-${String((month % 12) + 1).padStart(2, "0")}`]);
+    }
+    return found;
+  },
   *paint(context) {
     const [w, h] = this.inner;
     context.save();
@@ -426,9 +439,9 @@ const plot = {
     context.strokeRect(this.left - 0.5, this.top - 0.5, w + 1, h + 1);
     this.labels = [];
     context.textAlign = "center";
-    for (const tick of this.ticks(this.across, w, stage.x, w).filter(Number.isInteger)) {
-      context.fillText(tick, this.point(tick, 0)[0], this.top + h + 18);
-      this.labels.push(tick);
+    for (const [tick, label] of this.dates()) {
+      context.fillText(label, this.point(tick, 0)[0], this.top + h + 18);
+      this.labels.push(label);
     }
     context.textAlign = "right";
     for (const tick of this.ticks(this.up, h, h - stage.y - h / stage.scale, h).filter((each) => stage.measure !== "hue" || (each >= 0 && each <= 360))) {
@@ -485,6 +498,7 @@ function open(name) {
     const chosen = tab.id === `tab-${name}`;
     tab.ariaSelected = chosen;
     tab.tabIndex = chosen ? 0 : -1;
+    if (chosen) tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.offsetLeft - 60; // on a phone, not all tabs have room
   }
   for (const panel of document.querySelectorAll("[role=tabpanel]")) panel.hidden = true;
   const panel = $($(`tab-${name}`).getAttribute("aria-controls"));
@@ -512,6 +526,17 @@ document.querySelector("[role=tablist]").addEventListener("keydown", (event) => 
   const next = tabs.at((tabs.indexOf(event.target) + step) % tabs.length);
   next.focus();
   next.click();
+});
+$("years")?.addEventListener("keydown", (event) => { // the bars are one stop of the Tab key
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  const bars = [...document.querySelectorAll("#years svg a")];
+  const at = bars.indexOf(event.target.closest("a"));
+  const next = step && at >= 0 && bars[at + step];
+  if (!next) return;
+  bars[at].setAttribute("tabindex", -1);
+  next.setAttribute("tabindex", 0);
+  next.focus();
+  event.preventDefault();
 });
 $("measure").addEventListener("change", () => go({ measure: $("measure").value }));
 for (const [id, by] of [["in", 1.6], ["out", 1 / 1.6], ["fit", 0]]) $(id).addEventListener("click", () => stage.zoom(by));
@@ -601,9 +626,12 @@ function enlarge(i) {
   $("facts").replaceChildren(...rows);
   const at = shown.indexOf(i);
   $("place").textContent = at < 0 ? "" : `${number(at + 1)} of ${number(shown.length)}`;
-  $("previous").disabled = at <= 0;
-  $("next").disabled = at < 0 || at === shown.length - 1;
-  if (!$("large").open) $("large").showModal();
+  $("previous").ariaDisabled = at <= 0; // not disabled: the button would lose the focus, and the dialog its keys
+  $("next").ariaDisabled = at < 0 || at === shown.length - 1;
+  if ($("large").open) return;
+  const root = document.documentElement; // the page behind does not scroll, and keeps its width without its scrollbar
+  root.style.setProperty("--scrollbar", `${innerWidth - root.clientWidth}px`);
+  $("large").showModal();
 }
 
 function link(url, text = url) {
@@ -615,7 +643,8 @@ function link(url, text = url) {
 }
 
 function turn(step) {
-  const next = shown[shown.indexOf(data.paths.indexOf(state.image)) + step];
+  const at = shown.indexOf(data.paths.indexOf(state.image));
+  const next = at < 0 ? undefined : shown[at + step];
   if (next !== undefined) go({ image: data.paths[next] }, { replace: true });
 }
 
