@@ -1,9 +1,11 @@
 """Build a gallery: a page that shows all images of a data set, and opens from a disk or from a web server."""
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import asdict
 from functools import cached_property
 from io import BytesIO
 from itertools import groupby
@@ -18,8 +20,9 @@ from timecoverspider.dataset.lock import Lock
 from timecoverspider.exceptions import DatasetError
 from timecoverspider.exports.averages import Picked, write_averages
 from timecoverspider.exports.collection import Entry, read_collection
-from timecoverspider.exports.gallery_page import Decade, Page, Tile, render
+from timecoverspider.exports.gallery_page import Decade, Page, Tile, render, render_quality
 from timecoverspider.exports.measurements import to_csv
+from timecoverspider.exports.quality import STEPS, Hint, inspect
 from timecoverspider.exports.sheets import Chunk, cell_size, chunks, draw_sheet, draw_strip
 from timecoverspider.exports.thumbnails import Thumbnails
 
@@ -59,8 +62,8 @@ class Gallery:
 
     @property
     def work(self) -> int:
-        """The number of steps of ``build``: each new image has a thumbnail, and each image is drawn and averaged."""
-        return len(self.new) + 2 * len(self._entries)
+        """The number of steps of ``build``: thumbnails of new images; each image is drawn, averaged and inspected."""
+        return len(self.new) + (2 + STEPS) * len(self._entries)
 
     def build(self, done: Callable[[int], object]) -> int:
         """Make what is missing, write the page, delete what is not used any more, and return the number of images.
@@ -106,15 +109,17 @@ class Gallery:
             self._draw(part, cell, sizes)
             done(len(part.entries))
         decades = self._decades(tiles, done)
-        page = Page(self._dataset, tiles, parts, cell, decades, self._note)
+        hints, hints_file = self._hints(done)
+        page = Page(self._dataset, tiles, parts, cell, decades, hints, self._note)
         self._update(
             self._folder / "measurements.csv", to_csv((tile.entry, tile.measurement) for tile in tiles).encode()
         )
+        self._update(self._folder / "quality.html", render_quality(page).encode())
         self._update(self._layout.gallery_page, render(page).encode())
         names = [f"{folder}/{part.name(cell)}" for part in parts for folder in ("sheets", "strips")]
         names += [decade.file for decade in decades]
         thumbnails = {self._thumbnails.path(tile.entry.image.checksum) for tile in tiles}
-        return thumbnails | {self._folder / name for name in names}
+        return thumbnails | {self._folder / name for name in names} | {hints_file}
 
     def _draw(self, part: Chunk, cell: tuple[int, int], sizes: list[tuple[int, int]]) -> None:
         """Draw the sheet and the strip of a chunk, if they are not drawn yet."""
@@ -147,13 +152,29 @@ class Gallery:
         write_averages(sorted(images), self._layout.folder, out, size=size, report=_refuse, done=done)
         return decades
 
+    def _hints(self, done: Callable[[int], object]) -> tuple[list[Hint], Path]:
+        """Return the hints on the quality of the images, and the file that has them; write a missing file."""
+        distinct = self._layout.distinct
+        content = [
+            str(self._dataset.catalog.count()),
+            distinct.read_text("utf-8", "replace") if distinct.exists() else "",
+        ]
+        content += [f"{entry.image.path} {entry.image.checksum}" for entry in self._entries]
+        file = self._folder / "hints" / f"{hashlib.sha256(chr(10).join(content).encode()).hexdigest()[:20]}.json"
+        if file.exists():
+            done(STEPS * len(self._entries))
+            return [Hint(**hint) for hint in json.loads(file.read_text("utf-8"))], file
+        hints = inspect(self._dataset, done)
+        write_atomically(file, json.dumps([asdict(hint) for hint in hints]).encode(), self._drafts)
+        return hints, file
+
     def _update(self, file: Path, content: bytes) -> None:
         if not file.exists() or file.read_bytes() != content:
             write_atomically(file, content, self._drafts)
 
     def _delete_unused(self, used: Iterable[Path]) -> None:
         kept = set(used)
-        for folder in ("thumbnails", "sheets", "strips", "averages"):
+        for folder in ("thumbnails", "sheets", "strips", "averages", "hints"):
             for file in (self._folder / folder).glob("*"):
                 if file not in kept and file.is_file():  # a file server or a person can have folders there
                     file.unlink()

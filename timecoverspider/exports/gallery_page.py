@@ -16,6 +16,7 @@ from markupsafe import Markup
 from timecoverspider.dataset.dataset import Dataset
 from timecoverspider.exports.collection import Entry
 from timecoverspider.exports.measurements import Measurement
+from timecoverspider.exports.quality import Hint
 from timecoverspider.exports.sheets import COLUMNS, Chunk
 from timecoverspider.exports.years import Bar, bars, weeks_without
 
@@ -24,6 +25,7 @@ _VIEWS = {"montage": "Montage", "plot": "Image plot", "averages": "Averages", "s
 _ON_CANVAS = ("montage", "plot", "slices")
 _WITHOUT_DATES = ("montage", "slices")
 _CHART_WIDTH, _CHART_HEIGHT = 1104, 130  # units of the SVG
+_SHOWN = 200  # hints of a kind that the page shows
 _NAMED = 100  # failed pages, or weeks without an image, that the page names
 
 
@@ -52,11 +54,29 @@ class Page(NamedTuple):
     chunks: Sequence[Chunk]
     cell: tuple[int, int]  # width and height in the sheets, in pixels
     decades: Sequence[Decade]
+    hints: Sequence[Hint]  # on the quality of the images
     note: str  # a sentence on the origin of the images
 
 
+def render_quality(page: Page) -> str:
+    """Return the HTML of the page of hints, by kind. A hint shows its images if they are on the page of all images."""
+    kinds: dict[str, list[Hint]] = {}
+    for hint in page.hints:
+        kinds.setdefault(hint.what, []).append(hint)
+    style = _read("gallery.css")
+    return _template("quality.html").render(
+        policy=_policy(style, ""),
+        style=Markup(style),  # noqa: S704 (our own file)
+        spider=page.dataset.catalog.spider,
+        kinds=kinds,
+        shown=_SHOWN,
+        tiles={tile.entry.image.path: tile for tile in page.tiles},
+        distinct=page.dataset.layout.distinct.name,
+    )
+
+
 def render(page: Page) -> str:
-    """Return the HTML of a page. Equal pages give equal HTML.
+    """Return the HTML of the page of all images. Equal pages give equal HTML.
 
     Raises: CatalogError if the catalog cannot be read.
     """
@@ -65,7 +85,7 @@ def render(page: Page) -> str:
     stated = [crawl.stated for crawl in page.dataset.crawls() if crawl.stated is not None]
     dates = [tile.entry.date for tile in page.tiles if tile.entry.date]
     chart = bars(dates, _CHART_WIDTH, _CHART_HEIGHT)
-    return _template().render(
+    return _template("gallery.html").render(
         policy=_policy(style, script),
         style=Markup(style),  # noqa: S704 (our own file)
         script=Markup(script),  # noqa: S704
@@ -80,6 +100,7 @@ def render(page: Page) -> str:
         named=_NAMED,
         views=_views(with_dates=bool(page.decades)),
         decades=page.decades,
+        hints=len(page.hints),
         bars=chart,
         chart_width=_CHART_WIDTH,
         most=_most(chart),
@@ -88,7 +109,7 @@ def render(page: Page) -> str:
 
 
 @cache
-def _template() -> Template:
+def _template(name: str) -> Template:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -96,7 +117,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("gallery.html")
+    return environment.get_template(name)
 
 
 def _read(name: str) -> str:
@@ -106,10 +127,8 @@ def _read(name: str) -> str:
 def _policy(style: str, script: str) -> str:
     """Return the Content-Security-Policy: this style, this script and images beside the page, nothing else."""
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
-    return (
-        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; img-src 'self' file: data:; "
-        f"base-uri 'none'; form-action 'none'"
-    )
+    allowed = f"style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; img-src 'self' file: data:"
+    return f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
 
 
 def _views(*, with_dates: bool) -> list[dict[str, str]]:
