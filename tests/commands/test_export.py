@@ -16,8 +16,8 @@ from items_dataset import SPIDER, covers, croissant, drawing, store_items, tree
 from scrapy_command import PROJECT, Done, environment, run_program, run_scrapy, scrapy_command
 
 from timecoverspider.dataset.dataset import Dataset
-from timecoverspider.exports.about import DRAWN
-from timecoverspider.exports.contents import read_contents
+from timecoverspider.exports.formats.about import DRAWN
+from timecoverspider.exports.formats.contents import read_contents
 
 
 def export(folder: Path, *arguments: str) -> Done:
@@ -148,7 +148,7 @@ def _signalled(folder: Path, number: int) -> Done:
     """Export to ``out``; the process gets a signal when it reads the oldest but two of the images."""
     code = (
         "import os, sys\n"
-        "from timecoverspider.exports import originals\n"
+        "from timecoverspider.exports.formats import originals\n"
         "read = originals._read\n"
         "def signalled(folder, row):\n"
         f"    if row.values['title'] == 'Cover 27': os.kill(os.getpid(), {number})\n"

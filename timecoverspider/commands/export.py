@@ -13,7 +13,7 @@ from timecoverspider.text import one_line
 from timecoverspider.utils.command import DatasetCommand
 
 if TYPE_CHECKING:
-    from timecoverspider.exports.export import Exported
+    from timecoverspider.exports.formats.export import Exported
 
 _FORMATS = ("imagefolder", "parquet", "webdataset")
 
@@ -71,7 +71,7 @@ class Command(DatasetCommand):
 
         from timecoverspider.archives.replica import ReplicaArchive  # noqa: PLC0415
         from timecoverspider.dataset.lock import check_unlocked  # noqa: PLC0415
-        from timecoverspider.exports.export import export  # noqa: PLC0415
+        from timecoverspider.exports.formats.export import export  # noqa: PLC0415
 
         check_unlocked(self.layout.lock)
         with (

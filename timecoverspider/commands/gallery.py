@@ -48,7 +48,7 @@ class Command(DatasetCommand):
         from tqdm import tqdm  # noqa: PLC0415
 
         from timecoverspider.archives import find_archive  # noqa: PLC0415
-        from timecoverspider.exports.gallery import Gallery  # noqa: PLC0415
+        from timecoverspider.exports.gallery.gallery import Gallery  # noqa: PLC0415
 
         started = monotonic()
         with self.open_dataset() as dataset:

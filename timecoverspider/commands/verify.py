@@ -19,7 +19,7 @@ from timecoverspider.utils.command import DatasetCommand
 if TYPE_CHECKING:
     from timecoverspider.dataset.dataset import Dataset
     from timecoverspider.dataset.verification import Finding
-    from timecoverspider.exports.quality import Hint
+    from timecoverspider.exports.quality.quality import Hint
 
 _FORMATS = {".json": "json", ".jsonl": "jsonlines", ".jl": "jsonlines"}
 
@@ -126,7 +126,7 @@ class Command(DatasetCommand):
         """
         from tqdm import tqdm  # noqa: PLC0415
 
-        from timecoverspider.exports.quality import STEPS, inspect  # noqa: PLC0415 (numpy and Pillow)
+        from timecoverspider.exports.quality.quality import STEPS, inspect  # noqa: PLC0415 (numpy and Pillow)
 
         with self.open_dataset() as dataset:
             total = STEPS * dataset.catalog.count_images()

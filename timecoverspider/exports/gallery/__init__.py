@@ -1,0 +1,1 @@
+"""The gallery: pages that show all images of a data set."""

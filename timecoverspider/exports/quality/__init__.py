@@ -1,0 +1,1 @@
+"""Hints on the quality of the images: duplicates, placeholders, what is odd."""
