@@ -126,6 +126,7 @@ def test_folder_that_another_process_writes_to_is_exit_status_5(folder: Path) ->
     output.finish([])
 
 
+@pytest.mark.slow
 def test_averages_during_a_crawl_are_of_what_is_stored(folder: Path) -> None:
     archive, runs = MockArchive(), []
 
@@ -146,6 +147,7 @@ sys.addaudithook(lambda event, values: event == "os.rename" and os.kill(os.getpi
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_run_that_ends_half_way_leaves_no_average_and_does_not_stop_the_next(
     folder: Path, number: int, status: int
@@ -182,6 +184,7 @@ def test_memory_does_not_grow_with_the_images_and_periods(tmp_path: Path, by: st
     assert peaks[500] - peaks[50] < 15  # MB; the images that are added have 280 MB
 
 
+@pytest.mark.slow
 def test_terminal_gets_a_progress_bar(folder: Path) -> None:
     master, slave = pty.openpty()
     termios.tcsetwinsize(slave, (24, 100))

@@ -104,6 +104,7 @@ def test_export_during_a_crawl_is_exit_status_5(tmp_path: Path) -> None:
     assert (done.returncode, len(done.stderr.splitlines())) == (5, 1)
 
 
+@pytest.mark.slow
 def test_terminal_gets_a_progress_bar(tmp_path: Path) -> None:
     store_items(tmp_path / "output", covers(3))
     master, slave = pty.openpty()
@@ -128,7 +129,8 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path) -> None:
 _EXECUTE = "sys.argv[0] = 'scrapy'\nfrom scrapy.cmdline import execute\nexecute()"
 
 
-@pytest.mark.parametrize("kind", ["imagefolder", pytest.param("parquet", marks=pytest.mark.slow), "webdataset"])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["imagefolder", "parquet", "webdataset"])
 def test_full_disk_is_one_line_and_leaves_the_earlier_export(tmp_path: Path, kind: str) -> None:
     if kind == "parquet":
         pytest.importorskip("pyarrow", reason="needs tests/requirements-slow.txt")
@@ -166,6 +168,7 @@ def test_interrupted_export_is_one_line_and_leaves_nothing(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["output"]
 
 
+@pytest.mark.slow
 def test_killed_export_leaves_the_earlier_one_and_the_next_cleans_up(tmp_path: Path) -> None:
     store_items(tmp_path / "output", covers(30))
     assert export(tmp_path, "imagefolder").returncode == 0
@@ -204,7 +207,7 @@ def test_export_that_is_killed_at_any_instant_leaves_a_complete_one(tmp_path: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["imagefolder", pytest.param("parquet", marks=pytest.mark.slow), "webdataset"])
+@pytest.mark.parametrize("kind", ["imagefolder", "parquet", "webdataset"])
 def test_memory_does_not_grow_with_the_number_of_images(tmp_path: Path, kind: str) -> None:
     if kind == "parquet":
         pytest.importorskip("pyarrow", reason="needs tests/requirements-slow.txt")

@@ -135,6 +135,7 @@ def test_second_gallery_at_the_same_time_is_exit_status_5(three: Path) -> None:
     assert gallery(three).returncode == 0
 
 
+@pytest.mark.slow
 def test_gallery_during_a_crawl_shows_what_is_stored(folder: Path) -> None:
     archive, built = MockArchive(), []
 
@@ -156,6 +157,7 @@ def test_name_from_the_site_cannot_write_to_the_terminal(tmp_path: Path) -> None
     assert len(done.stdout.splitlines()) == 2
 
 
+@pytest.mark.slow
 def test_terminal_gets_a_progress_bar(folder: Path) -> None:
     master, slave = pty.openpty()
     termios.tcsetwinsize(slave, (24, 100))
@@ -168,6 +170,7 @@ def test_terminal_gets_a_progress_bar(folder: Path) -> None:
     assert b"gallery:   0%" in output
 
 
+@pytest.mark.slow
 def test_full_disk_is_one_line_and_the_old_page_stays(folder: Path) -> None:
     assert gallery(folder).returncode == 0
     before = (folder / PAGE).read_bytes()
@@ -193,6 +196,7 @@ def _limited(folder: Path, limit: int) -> Done:
     return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() == 0 and not Path("/usr/bin/unshare").exists(), reason="root may write everywhere")
 def test_read_only_folder_is_one_line_and_the_old_page_stays(three: Path) -> None:
     assert gallery(three).returncode == 0

@@ -11,6 +11,8 @@ from data_set import records
 from mock_archive import DAYS, MockArchive, serving
 from scrapy_command import crawl_arguments, environment, run_program, scrapy_command
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("closed", ["2>&-", "0<&- 1>&- 2>&-"])
 def test_crawl_without_standard_streams_stores_everything(tmp_path: Path, closed: str) -> None:

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import pytest
 from data_set import rows
 from mock_archive import DAYS, FIRST_LISTING, MockArchive
 from scrapy_command import Done, last_line, run_scrapy
 from yarl import URL
 
 from timecoverspider.replica.pages import cover_page, cover_url, image_url, listing_url
+
+pytestmark = pytest.mark.slow
 
 PAGE, IMAGE, INVALID = DAYS[33], DAYS[34], DAYS[2]
 

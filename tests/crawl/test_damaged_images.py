@@ -16,6 +16,8 @@ from scrapy_command import FULL_SPEED, SPIDER, environment, last_line, scrapy_co
 from timecoverspider.replica.images import draw_cover
 from timecoverspider.replica.pages import image_url
 
+pytestmark = pytest.mark.slow
+
 CRAWL = ["crawl", SPIDER, "-o", "output.json"]
 REPAIR = ["verify", "--repair"]
 

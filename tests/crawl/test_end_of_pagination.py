@@ -12,6 +12,8 @@ from scrapy_command import Done, last_line
 from timecoverspider.replica.issues import issue_dates
 from timecoverspider.replica.pages import cover_url, image_url, index_page, listing_page
 
+pytestmark = pytest.mark.slow
+
 FIFTY = issue_dates(50)
 
 

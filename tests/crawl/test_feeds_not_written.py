@@ -11,6 +11,8 @@ from mock_archive import DAYS, MockArchive
 from scrapy_command import PROJECT, crawl_arguments, last_line, run_scrapy
 from serving import serving
 
+pytestmark = pytest.mark.slow
+
 ARCHIVE = MockArchive(DAYS[:3])
 
 

@@ -13,6 +13,8 @@ from serving import serving
 
 from timecoverspider.replica.issues import issue_dates
 
+pytestmark = pytest.mark.slow
+
 
 def test_disk_without_room_for_the_catalog_aborts_the_crawl_and_harms_nothing(tmp_path: Path) -> None:
     _fill_the_disk(tmp_path, 120_000, "catalog")  # an image has room, but not all rows

@@ -15,6 +15,8 @@ from yarl import URL
 
 from timecoverspider.replica.pages import cover_page, cover_url, image_url, listing_page, listing_url
 
+pytestmark = pytest.mark.slow
+
 FEW = DAYS[:20]
 SHARED = image_url(FEW[0])
 

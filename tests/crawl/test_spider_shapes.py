@@ -11,6 +11,8 @@ from scrapy_command import last_line
 
 from timecoverspider.replica.pages import cover_url, listing_page, listing_url
 
+pytestmark = pytest.mark.slow
+
 # Listings read by callbacks of other names, and in another order.
 COVERS_FIRST = """
     def parse(self, response):
