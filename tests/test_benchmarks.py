@@ -90,12 +90,21 @@ def test_verification_table_has_the_crawl_with_and_without_decoding() -> None:
     assert "exit status" not in done.stdout
 
 
-def test_averages_table_has_the_follow_up_and_this_project() -> None:
-    pytest.importorskip("cv2", reason="needs tests/requirements-slow.txt")
-    done = run_benchmark("--issues", "30", "--pairs", "1", "--only", "averages")
+@pytest.mark.parametrize(
+    ("regime", "clients"),
+    [
+        ("averages", ("follow-up", "this project")),
+        ("gallery", ("first build", "next build")),
+        ("parquet", ("pyarrow alone", "this project")),
+    ],
+)
+def test_table_of_exports_has_both_clients(regime: str, clients: tuple[str, str]) -> None:
+    for module in ("cv2", "pyarrow"):
+        pytest.importorskip(module, reason="needs tests/requirements-slow.txt")
+    done = run_benchmark("--issues", "30", "--pairs", "1", "--only", regime)
     assert done.returncode == 0, done.stderr
     headings = cells(done.stdout, "")
-    for name in ("follow-up", "this project"):
+    for name in clients:
         assert dict(zip(headings, cells(done.stdout, name), strict=True))["peak memory"].endswith(" MB")
     assert "exit status" not in done.stdout
 

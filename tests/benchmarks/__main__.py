@@ -11,7 +11,9 @@ Each client is a process of its own in a new folder, and the clients take turns:
 - *verification*: this project with and without decoding each image before it is stored.
 - *start*: the time that ``scrapy crawl --help`` takes.
 - *averages*: ``scrapy averages``, and a stand-in of the script of the tutorial's follow-up, which uses OpenCV. Both
-  average the same covers by decade. Needs tests/requirements-slow.txt.
+  average the same covers by decade. This regime and the next two need tests/requirements-slow.txt.
+- *gallery*: ``scrapy gallery``, first without a gallery, then again.
+- *parquet*: ``scrapy export parquet``, and a script of ten lines that writes the same images with pyarrow.
 - with ``--scale``: this project alone with archives of 4,763 covers and more, and images of 1 KB.
 
 Wall time counts from the start of the process to its end. CPU time is the user's and the system's. Covers are records
@@ -38,13 +40,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from clients import EXPORTS
 from measure import HERE, serving
 from regimes import (
     Measured,
     folders,
-    measure_averages,
     measure_downloaders,
     measure_engine,
+    measure_exports,
     measure_polite,
     measure_start,
     measure_verification,
@@ -53,7 +56,7 @@ from regimes import (
 from report import markdown, split_at_marks, write_into
 from scale import REAL_SIZE, measure_scale, sizes_up_to
 
-REGIMES = ("engine", "polite", "recrawl", "verification", "start", "averages")
+REGIMES = ("engine", "polite", "recrawl", "verification", "start", *EXPORTS)
 
 
 def number(text: str) -> int:
@@ -102,7 +105,7 @@ def _measure(regimes: Sequence[str], issues: int, pairs: int) -> tuple[Measured,
     """Return the results by regime, and the versions of the libraries."""
     measured = Measured(issues)
     with serving(issues) as server:
-        if set(regimes) - {"start", "averages"}:
+        if set(regimes) - {"start", *EXPORTS}:
             warm_up(server)
         if {"engine", "recrawl"} & set(regimes):
             measure_engine(measured, server, pairs, again="recrawl" in regimes)
@@ -116,8 +119,8 @@ def _measure(regimes: Sequence[str], issues: int, pairs: int) -> tuple[Measured,
             measure_verification(measured, server, pairs)
         if "start" in regimes:
             measure_start(measured)
-        if "averages" in regimes:
-            measure_averages(measured, server, pairs)
+        if exports := [regime for regime in EXPORTS if regime in regimes]:
+            measure_exports(measured, exports, server, pairs)
     return measured, server.versions
 
 

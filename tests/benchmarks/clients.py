@@ -10,6 +10,7 @@ from pathlib import Path
 from measure import HERE, PROJECT, environment, python
 
 TUTORIAL, OURS, UNVERIFIED, FOLLOW_UP = "tutorial", "this project", "without decoding", "follow-up"
+PYARROW, FIRST_BUILD, NEXT_BUILD = "pyarrow alone", "first build", "next build"
 IN_FLIGHT = 16  # Scrapy's default, and so the tutorial's
 SPIDER = "pyimagesearch-cover-spider"
 
@@ -53,9 +54,21 @@ UNVERIFIED_CRAWLER = Crawler(
     lambda folder: [*_ours(folder), *_settings(ITEM_PIPELINES='{"unverified.UnverifiedPipeline": 1}')],
 )
 
-AVERAGES = {
-    FOLLOW_UP: [sys.executable, str(PROJECT / "tests" / "tools" / "tutorial" / "averages.py"), "."],
-    OURS: [*_SCRAPY, "averages", *_settings(FILES_STORE="output"), "--out", "averages"],
+_STORE = _settings(FILES_STORE="output")
+# By regime, what is made of a data set: the client's name, its command, and what is deleted before.
+EXPORTS: dict[str, list[tuple[str, list[str], str]]] = {
+    "averages": [
+        (FOLLOW_UP, [sys.executable, str(PROJECT / "tests" / "tools" / "tutorial" / "averages.py"), "."], ""),
+        (OURS, [*_SCRAPY, "averages", *_STORE, "--out", "averages"], ""),
+    ],
+    "gallery": [
+        (FIRST_BUILD, [*_SCRAPY, "gallery", *_STORE], "output/gallery"),
+        (NEXT_BUILD, [*_SCRAPY, "gallery", *_STORE], ""),
+    ],
+    "parquet": [
+        (PYARROW, python("plain_parquet.py", "plain.parquet"), ""),
+        (OURS, [*_SCRAPY, "export", "parquet", *_STORE, "--out", "parquet"], "parquet"),
+    ],
 }
 
 # This project's settings for the number of requests in flight.

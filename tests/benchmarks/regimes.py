@@ -1,5 +1,6 @@
 """The regimes in which both projects are measured, in turns, so that a slow minute hits both."""
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -10,10 +11,10 @@ from pathlib import Path
 
 from clients import (
     AS_SHIPPED,
-    AVERAGES,
     CRAWLERS,
     DOWNLOADERS,
     EQUAL_TO_THE_TUTORIAL,
+    EXPORTS,
     OURS_CRAWLER,
     TUTORIAL_CRAWLER,
     UNVERIFIED_CRAWLER,
@@ -40,7 +41,7 @@ class Measured:
     recrawl: Results = field(default_factory=dict)
     verification: Results = field(default_factory=dict)
     start: Results = field(default_factory=dict)
-    averages: Results = field(default_factory=dict)
+    exports: dict[str, Results] = field(default_factory=dict)
 
 
 def say(text: str) -> None:
@@ -135,19 +136,22 @@ def measure_start(measured: Measured) -> None:
                 measured.start.setdefault(crawler.name, []).append(result)
 
 
-def measure_averages(measured: Measured, server: Server, pairs: int) -> None:
-    """Average all covers of a crawl by decade. The first run of each client is a warm-up."""
-    if not find_spec("cv2"):
-        say("averages: left out, because tests/requirements-slow.txt is not installed\n")
+def measure_exports(measured: Measured, regimes: Sequence[str], server: Server, pairs: int) -> None:
+    """Run what makes something of a data set, after one crawl. The first run of each client is a warm-up."""
+    if missing := [name for name in ("cv2", "pyarrow") if not find_spec(name)]:
+        say(f"{', '.join(regimes)}: left out, because {missing[0]} of tests/requirements-slow.txt is not installed\n")
         return
     folder = fresh_folder()
-    measured_crawl("averages", OURS_CRAWLER, folder, server, EQUAL_TO_THE_TUTORIAL)
-    for pair in range(pairs + 1):
-        for name, command in AVERAGES.items():
-            result = run(command, folder, {**OURS_CRAWLER.variables, "HOME": str(folder)})
-            say(f"averages, pair {pair} of {pairs}, {name}: {result.wall:.1f} s, exit status {result.status}\n")
-            if pair:
-                measured.averages.setdefault(name, []).append(result)
+    measured_crawl("exports", OURS_CRAWLER, folder, server, EQUAL_TO_THE_TUTORIAL)
+    for regime in regimes:
+        for pair in range(pairs + 1):
+            for name, command, deleted in EXPORTS[regime]:
+                if deleted:
+                    shutil.rmtree(folder / deleted, ignore_errors=True)
+                result = run(command, folder, {**OURS_CRAWLER.variables, "HOME": str(folder)})
+                say(f"{regime}, pair {pair} of {pairs}, {name}: {result.wall:.1f} s, exit status {result.status}\n")
+                if pair:
+                    measured.exports.setdefault(regime, {}).setdefault(name, []).append(result)
 
 
 def measure_downloaders(measured: Measured, server: Server, pairs: int) -> None:

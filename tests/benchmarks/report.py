@@ -24,6 +24,11 @@ REQUESTS: Column = ("requests", lambda result: result.requests, "{:,.0f}")
 MOST: Column = ("at most in flight at a host", lambda result: result.most, "{:.0f}")
 MEMORY: Column = ("peak memory", lambda result: result.memory / 2**20, "{:.0f} MB")
 FIRST: Column = ("first request after", lambda result: result.first_request or 0, "{:.2f} s")
+_EXPORTS = {
+    "averages": "by decade, 400x527 pixels, compared with a script that uses OpenCV",
+    "gallery": "in a new gallery, and in the same gallery without news",
+    "parquet": "in one Parquet file, compared with a script that uses pyarrow",
+}
 COUNTS = (COVERS, REQUESTS, MOST)  # of which a ratio says nothing
 
 
@@ -78,7 +83,7 @@ def machine(versions: dict[str, str]) -> str:
 
 
 def _section(title: str, explanation: str, results: Results, columns: Sequence[Column]) -> str:
-    pairs = len(results[OURS])
+    pairs = len(next(reversed(results.values())))
     runs = "one pair of runs" if pairs == 1 else f"medians of {pairs} pairs of runs"
     return f"**{title}**: {explanation}; {runs}.\n\n{compared(results, columns)}"
 
@@ -109,9 +114,9 @@ def markdown(measured: Measured, scale: Sequence[Size], versions: dict[str, str]
         parts.append(_section("Verification", text, measured.verification, (WALL, CPU, SYSTEM, COVERS, MEMORY)))
     if measured.start:
         parts.append(_section("Start", "`scrapy crawl --help`", measured.start, (WALL, CPU, MEMORY)))
-    if measured.averages:
-        text = f"{measured.issues:,} covers by decade, 400x527 pixels, compared with a script that uses OpenCV"
-        parts.append(_section("Averages", text, measured.averages, (WALL, CPU, SYSTEM, MEMORY)))
+    for regime, results in measured.exports.items():
+        text = f"{measured.issues:,} covers {_EXPORTS[regime]}"
+        parts.append(_section(regime.capitalize(), text, results, (WALL, CPU, SYSTEM, MEMORY)))
     if scale:
         parts.append(f"**Scale**: this project, images of 1 KB, no latency; one run each.\n\n{_scaled(scale)}")
     return "\n\n".join(parts)

@@ -11,7 +11,8 @@ from PIL import Image, ImageStat
 from timecoverspider.exports.collection import Entry
 
 _ANGLES = np.exp(2j * np.pi * np.arange(256) / 255)  # of the 256 hues of an HSV image
-_MIN_COLOUR = 0.5  # mean length of an image's hue vectors below which it counts as grey; JPEG's noise stays below
+_MIN_COLOUR = 0.5  # mean length of the hue vectors below which an image counts as grey; JPEG's noise stays below
+_MIN_SHARE = 0.01  # of the saturation: below, the hues of an image are opposite ones, and have no mean
 
 
 class Measurement(NamedTuple):
@@ -20,7 +21,7 @@ class Measurement(NamedTuple):
     brightness: float  # mean luma (ITU-R BT.601)
     contrast: float  # standard deviation of the luma
     saturation: float  # mean saturation (HSV)
-    hue: float | None  # degrees, 0 = red, 120 = green; mean weighted by saturation; None if the image is grey
+    hue: float | None  # degrees, 0 = red, 120 = green; mean weighted by saturation; None if there is none
 
     def rounded(self) -> tuple[float | None, ...]:
         """Return the measurements with one decimal."""
@@ -40,8 +41,10 @@ def measure(image: Image.Image) -> Measurement:
     weights = np.bincount(np.asarray(hues).ravel(), np.asarray(saturations).ravel(), minlength=256)
     pixels = hues.width * hues.height
     mean = complex(weights @ _ANGLES) / pixels
-    hue = float(np.degrees(np.angle(mean))) % 360 if abs(mean) > _MIN_COLOUR else None
-    return Measurement(luma.mean[0], luma.stddev[0], float(weights.sum()) / pixels, hue)
+    saturation = float(weights.sum()) / pixels
+    has_hue = abs(mean) > max(_MIN_COLOUR, _MIN_SHARE * saturation)
+    hue = float(np.degrees(np.angle(mean))) % 360 if has_hue else None
+    return Measurement(luma.mean[0], luma.stddev[0], saturation, hue)
 
 
 def to_csv(rows: Iterable[tuple[Entry, Measurement]]) -> str:

@@ -48,6 +48,7 @@ function apply() {
   if (before.view !== state.view || before.measure !== state.measure || !stage.view) open(tab);
   if (state.year && state.year !== before.year) jump(Number(state.year));
   const at = data.paths.indexOf(state.image);
+  $("gone").hidden = !state.image || at >= 0;
   if (at >= 0) enlarge(at);
   else if ($("large").open) $("large").close();
 }
@@ -596,12 +597,15 @@ new ResizeObserver(arrange).observe($("images"));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => stage.draw());
 
 // ---- One image, large, with its record. ----
+let seen = -1; // the image that the large view shows, or showed last
+
 function view(i) {
   opened = true;
   go({ image: data.paths[i] });
 }
 
 function enlarge(i) {
+  seen = i;
   const image = $("image");
   $("title").textContent = title(i);
   image.alt = title(i);
@@ -654,6 +658,18 @@ function shut() {
   opened = false;
 }
 
+$("large").addEventListener("close", () => { // the focus goes to the image that was seen last
+  if (document.activeElement === canvas) {
+    if (stage.layout.list && !stage.layout.list.includes(seen)) return;
+    stage.reveal(seen);
+    stage.choose(seen);
+  } else if (document.activeElement.closest(".grid")) {
+    const section = sections.find(({ items }) => items.includes(seen));
+    if (!section) return;
+    if (!section.list.firstChild) section.list.append(...section.items.map(tile));
+    section.list.children[section.items.indexOf(seen)].firstElementChild.focus();
+  }
+});
 $("previous").addEventListener("click", () => turn(-1));
 $("next").addEventListener("click", () => turn(1));
 $("close").addEventListener("click", shut);
