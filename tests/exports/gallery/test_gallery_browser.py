@@ -174,6 +174,26 @@ def test_tile_is_opened_by_enter_and_gets_the_focus_back(all_covers: Path, visit
     assert page.evaluate("document.activeElement.textContent") == f"{title(DAYS[3])}{DAYS[3]}"
 
 
+def test_focus_goes_to_the_image_that_was_seen_last(all_covers: Path, visit: Visit) -> None:
+    page = visit(all_covers.as_uri())
+    page.locator(".grid a").nth(3).focus()
+    page.keyboard.press("Enter")
+    for i in range(4, 60):  # the next year, whose tiles may not be there yet
+        page.keyboard.press("ArrowRight")
+        until(page, f"state.image === data.paths[{i}]")
+    page.keyboard.press("Escape")
+    page.locator("dialog").wait_for(state="hidden")
+    until(page, f"document.activeElement.textContent === '{title(DAYS[59])}{DAYS[59]}'")
+
+
+def test_link_to_an_image_that_is_gone_says_so(all_covers: Path, visit: Visit) -> None:
+    page = visit(f"{all_covers.as_uri()}#image=full/gone.jpg")
+    assert page.locator("#gone").is_visible()
+    page.locator(".grid a").nth(3).click()
+    page.locator("dialog").wait_for()
+    assert not page.locator("#gone").is_visible()
+
+
 def test_arrow_keys_work_on_after_the_first_and_the_last_image(all_covers: Path, visit: Visit) -> None:
     page = visit(all_covers.as_uri())
     page.locator(".grid a").nth(1).click()

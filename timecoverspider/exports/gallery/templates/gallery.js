@@ -597,7 +597,7 @@ new ResizeObserver(arrange).observe($("images"));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => stage.draw());
 
 // ---- One image, large, with its record. ----
-let seen = -1; // the image that the large view shows, or showed last
+let entered, seen; // the images that the large view showed first and last
 
 function view(i) {
   opened = true;
@@ -633,6 +633,7 @@ function enlarge(i) {
   $("previous").ariaDisabled = at <= 0; // not disabled: the button would lose the focus, and the dialog its keys
   $("next").ariaDisabled = at < 0 || at === shown.length - 1;
   if ($("large").open) return;
+  entered = i;
   const root = document.documentElement; // the page behind does not scroll, and keeps its width without its scrollbar
   root.style.setProperty("--scrollbar", `${innerWidth - root.clientWidth}px`);
   $("large").showModal();
@@ -659,6 +660,7 @@ function shut() {
 }
 
 $("large").addEventListener("close", () => { // the focus goes to the image that was seen last
+  if (seen === entered) return;
   if (document.activeElement === canvas) {
     if (stage.layout.list && !stage.layout.list.includes(seen)) return;
     stage.reveal(seen);
