@@ -11,7 +11,6 @@ _MONTHS = {
     for spelling in (name, name[:3], *(["Sept"] if name == "September" else []))
 }
 _DATE = re.compile(r"([A-Za-z]+)\.? (\d{1,2}) ?,? (\d{4})", re.ASCII)
-_ISO = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?(?![\d-])", re.ASCII)
 _URL = re.compile(r",(\d{4})(\d\d)(\d\d),", re.ASCII)
 
 
@@ -62,21 +61,3 @@ def date_in_url(url: str) -> date | None:
         return date(*map(int, match.groups())) if match else None
     except ValueError:  # no day of the calendar
         return None
-
-
-def iso_date(text: str) -> str:
-    """Return the date at the beginning of a text in ISO 8601, or an empty string.
-
-    >>> iso_date("2014-03-10T12:00:00Z"), iso_date("1923-03"), iso_date("1923"), iso_date("10.3.2014")
-    ('2014-03-10', '1923-03', '1923', '')
-    >>> iso_date("2014-02-30"), iso_date("0000"), iso_date("20140310")
-    ('', '', '')
-    """
-    match = _ISO.match(text)
-    if not match:
-        return ""
-    try:
-        date(int(match[1]), int(match[2] or 1), int(match[3] or 1))
-    except ValueError:
-        return ""
-    return match[0]

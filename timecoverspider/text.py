@@ -1,7 +1,8 @@
-"""Make text from servers safe and short enough for a log line."""
+"""Make text from servers safe and short enough for a log line, and read titles and dates in it."""
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
 
@@ -82,3 +83,24 @@ def first_text(item: Mapping[str, Any], names: Iterable[str]) -> str:
     """
     values = (" ".join(str(item[name]).split()) for name in names if item.get(name) not in (None, "", [], {}))
     return next(values, "")
+
+
+_ISO = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?(?![\d-])", re.ASCII)
+
+
+def iso_date(text: str) -> str:
+    """Return the date at the beginning of a text in ISO 8601, or an empty string.
+
+    >>> iso_date("2014-03-10T12:00:00Z"), iso_date("1923-03"), iso_date("1923"), iso_date("10.3.2014")
+    ('2014-03-10', '1923-03', '1923', '')
+    >>> iso_date("2014-02-30"), iso_date("0000"), iso_date("20140310")
+    ('', '', '')
+    """
+    match = _ISO.match(text)
+    if not match:
+        return ""
+    try:
+        date(int(match[1]), int(match[2] or 1), int(match[3] or 1))
+    except ValueError:
+        return ""
+    return match[0]

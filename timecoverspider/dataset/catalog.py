@@ -29,8 +29,8 @@ from timecoverspider.dataset.tables import (
     save_requests,
     settle_failures,
 )
-from timecoverspider.dates import iso_date
 from timecoverspider.exceptions import COMPLETE, CatalogError, DatasetError
+from timecoverspider.text import iso_date
 
 _AT_A_TIME = 500  # rows per transaction
 _IMAGE = ", ".join(Image._fields)

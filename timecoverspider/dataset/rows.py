@@ -5,8 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
-from timecoverspider.dates import iso_date
-from timecoverspider.text import cause, first_text
+from timecoverspider.text import cause, first_text, iso_date
 
 ONLY_FAILED = "only=failed"  # Crawl.cut_by of a crawl that requests only failed pages, and reads no listings
 _DATES = ("pubDate", "date")  # the fields that can have the date if the spider does not name its own
