@@ -33,8 +33,8 @@ _AVERAGE_WIDTH = 400  # pixels, as in the tutorial's follow-up
 class Gallery:
     """The gallery of a data set, in its folder ``gallery``.
 
-    Every file but ``index.html`` and ``measurements.csv`` is named after the content that it is made of: if a build is
-    killed, the next build continues, and the page that stands is complete. The page is replaced in one step.
+    The name of a file depends on the content that the file is made of, except for the two pages and measurements.csv:
+    if a build is killed, the earlier page stays complete, and the next build continues. ``index.html`` is written last.
 
     *note* is a sentence on the origin of the images.
 
